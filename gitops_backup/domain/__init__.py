@@ -1,0 +1,1 @@
+"""What is true: pure values and decisions, with no input or output, no clock and no logging."""

@@ -1,0 +1,105 @@
+"""Running other programs: argument lists, a time limit, a process group to end, a clean environment.
+
+Nothing is inherited but PATH and HOME, so that a `GIT_*`, a `SKOPEO_*` or a proxy of the surrounding shell
+changes nothing unless the caller hands it on. A program that runs out of time, or is cancelled, is ended
+together with everything that it started.
+"""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitops_backup.errors import GitopsBackupError, Transient
+
+_GRACE_SECONDS = 2.0
+_POLL_SECONDS = 0.2
+
+
+class ProgramMissing(GitopsBackupError):
+    """The program is not on PATH."""
+
+
+class ProcessTimeout(Transient):
+    """The program did not end within its time limit, and was ended."""
+
+
+class ProcessCancelled(Transient):
+    """The program was ended because its caller is stopping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What a program left behind: its exit code and the bytes that it printed."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """PATH, HOME and a UTF-8 locale, and what `extra` adds."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {**kept, "LANG": "C.UTF-8", **(extra or {})}
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    env: Mapping[str, str] | None = None,
+    input: bytes | None = None,  # noqa: A002, the name that subprocess.run has
+    cwd: Path | None = None,
+    cancel: threading.Event | None = None,
+) -> Completed:
+    """Run a program to its end and return what it left, whatever its exit code.
+
+    `timeout` is in seconds. When `cancel` is set while the program runs, it is ended within about 2 s.
+    Raises `ProgramMissing`, `ProcessTimeout` or `ProcessCancelled`.
+    """
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(env),
+            cwd=cwd,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise ProgramMissing(f"{argv[0]} is not on PATH", hint=f"install {argv[0]}") from error
+    deadline = time.monotonic() + timeout
+    pending = input
+    while True:
+        wait = min(_POLL_SECONDS, max(0.0, deadline - time.monotonic())) if cancel else timeout
+        try:
+            stdout, stderr = process.communicate(input=pending, timeout=wait)
+        except subprocess.TimeoutExpired:
+            # communicate() keeps its place: called again, it takes no new input
+            pending = None
+            if cancel is not None and cancel.is_set():
+                _end(process)
+                raise ProcessCancelled(f"{argv[0]} was stopped") from None
+            if cancel is None or time.monotonic() >= deadline:
+                _end(process)
+                raise ProcessTimeout(f"{argv[0]} did not end within {timeout:g} s") from None
+        else:
+            return Completed(process.returncode, stdout, stderr)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for sign, grace in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, None)):
+        try:
+            os.killpg(process.pid, sign)
+        except ProcessLookupError:
+            pass
+        try:
+            process.communicate(timeout=grace)
+        except subprocess.TimeoutExpired:
+            continue
+        return
