@@ -5,6 +5,7 @@ changes nothing unless the caller hands it on. A program that runs out of time, 
 together with everything that it started.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -94,10 +95,8 @@ def run(
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     for sign, grace in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, None)):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, sign)
-        except ProcessLookupError:
-            pass
         try:
             process.communicate(timeout=grace)
         except subprocess.TimeoutExpired:

@@ -51,7 +51,9 @@ class Reference:
         """
         rest, at, digest = text.partition("@")
         if at and not DIGEST.fullmatch(digest):
-            raise _invalid(text, "its digest is not sha256: and 64 (or sha512: and 128) lower-case hex digits")
+            raise _invalid(
+                text, "its digest is not sha256: and 64 (or sha512: and 128) lower-case hex digits"
+            )
         head, slash, last = rest.rpartition("/")
         last, colon, tag = last.partition(":")
         if colon and not TAG.fullmatch(tag):

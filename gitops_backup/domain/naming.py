@@ -1,0 +1,180 @@
+"""Names: of an image's backup, of the ImageBackup that stands for it, and the way back.
+
+Every backup lies flat below one prefix, because Docker Hub knows no deeper paths. The mapping is injective,
+and what it makes tells its source again:
+
+- An image of Docker Hub with two components, the first without `_` and `.`, keeps the short form that users
+  of the earlier system know: `nginx:1.25` becomes `library_nginx:1.25`.
+- Everything else begins with its registry. `/` becomes `_`, and a `_` within a component becomes `__`, so
+  that `ghcr.io/a/b_c` is `ghcr.io_a_b__c`. The first part of this form always has a dot and that of the
+  short form never has one; a port is one more label (`localhost:5000/a` is `localhost.5000_a`).
+- What would be ambiguous or too long is cut and ends in `__` and 128 bits of a hash. It has no inverse: the
+  ImageBackup records its source. What only looks like such a name is hashed as well.
+
+The tag stays what it is. A digest stays, too; since a registry may delete what has no tag, an image that is
+named by its digest alone is held by an anchor tag.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from gitops_backup.domain.images import DEFAULT_REGISTRY, LONGEST_REPOSITORY, InvalidReference, Reference
+
+_HASH_DIGITS = 32
+_HASHED = re.compile(rf"__[0-9a-f]{{{_HASH_DIGITS}}}\Z")
+_PORT = re.compile(r"[0-9]+", re.ASCII)
+_IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+){3}", re.ASCII)
+_SINGLE_UNDERSCORE = re.compile(r"(?<!_)_(?!_)")
+_LONGEST_READABLE_OBJECT_NAME = 200
+_LONGEST_ANCHOR_HEX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """A registry, or a path in one, below which names are: `docker.io/acme`, `bak.example`.
+
+    `path` is empty for a whole registry. A name lies below a prefix only at a `/`, so that `docker.io/acme`
+    does not cover `docker.io/acmex`.
+    """
+
+    registry: str
+    path: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The prefix that `text` names, with or without a trailing slash.
+
+        Raises `InvalidReference` where it is none.
+        """
+        trimmed = text.strip().rstrip("/")
+        registry, _, path = trimmed.partition("/")
+        if "." not in registry and ":" not in registry and registry != "localhost":
+            registry, path = DEFAULT_REGISTRY, trimmed
+        # the probe has two components: Docker Hub adds library/ to a single one
+        below = Reference.parse(f"{registry}/{path}/a/a" if path else f"{registry}/a/a")
+        if below.tag != "latest" or below.digest:
+            raise InvalidReference(f"{text!r} is not a prefix of image names: it has a tag or a digest")
+        return cls(below.registry, path)
+
+    def covers(self, image: Reference) -> bool:
+        """Whether the image's name lies below this prefix."""
+        return image.registry == self.registry and (
+            not self.path or image.repository.startswith(f"{self.path}/")
+        )
+
+    def __str__(self) -> str:
+        return f"{self.registry}/{self.path}" if self.path else self.registry
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """The mapping between sources and their backups below one prefix."""
+
+    prefix: Prefix
+
+    @classmethod
+    def below(cls, prefix: str) -> Self:
+        """The naming below the prefix that `prefix` names. Raises `InvalidReference`."""
+        return cls(Prefix.parse(prefix))
+
+    def backup(self, source: Reference) -> Reference:
+        """The name of the source's backup, with the source's tag and digest."""
+        flat = self._flat(source)
+        path = f"{self.prefix.path}/{flat}" if self.prefix.path else flat
+        return Reference(self.prefix.registry, path, source.tag, source.digest)
+
+    def is_backup(self, image: Reference) -> bool:
+        """Whether the name lies below the backup prefix."""
+        return self.prefix.covers(image)
+
+    def source(self, backup: Reference) -> Reference | None:
+        """The one source whose backup has this name; None where no source has it, or a hash hides it."""
+        if not self.is_backup(backup):
+            return None
+        start = len(self.prefix.path) + 1 if self.prefix.path else 0
+        name = _unflatten(backup.repository[start:])
+        if name is None:
+            return None
+        source = Reference(name[0], name[1], backup.tag, backup.digest)
+        return source if self._parses(source) and self.backup(source) == backup else None
+
+    def place(self, source: Reference, digest: str) -> Reference:
+        """The tag in the backup registry that holds this digest of this source.
+
+        It is the source's own tag, and the anchor of the digest where the source is written with one.
+        """
+        return self.anchor(source, digest) if source.digest else self.backup(source)
+
+    def anchor(self, source: Reference, digest: str) -> Reference:
+        """The tag that keeps a digest of this source from being deleted as untagged."""
+        algorithm, _, digits = digest.partition(":")
+        return self.backup(source).tagged(f"digest.{algorithm}.{digits[:_LONGEST_ANCHOR_HEX]}")
+
+    def _flat(self, source: Reference) -> str:
+        plain = _flatten(source)
+        room = LONGEST_REPOSITORY - (len(self.prefix.path) + 1 if self.prefix.path else 0)
+        if plain is not None and len(plain) <= room and not _HASHED.search(plain):
+            return plain
+        digits = hashlib.sha256(source.name.encode()).hexdigest()[:_HASH_DIGITS]
+        readable = re.sub(r"[^a-z0-9.]+", "_", source.name)
+        cut = re.sub(r"[^a-z0-9]+\Z", "", readable[: room - _HASH_DIGITS - 2])
+        return f"{re.sub(r'[._]{2,}', '_', cut).lstrip('._')}__{digits}"
+
+    def _parses(self, source: Reference) -> bool:
+        try:
+            return Reference.parse(str(source)) == source
+        except InvalidReference:
+            return False
+
+
+def object_name(source: Reference) -> str:
+    """The name of the ImageBackup of this source: a DNS subdomain (RFC 1123) of at most 253 characters.
+
+    It ends in 64 bits of a hash of the normal form; whoever uses it compares the recorded source.
+    """
+    digits = hashlib.sha256(str(source).encode()).hexdigest()[:16]
+    text = str(source).removeprefix(f"{DEFAULT_REGISTRY}/")
+    readable = re.sub(r"[^a-z0-9]+", "-", text.lower())[:_LONGEST_READABLE_OBJECT_NAME].strip("-")
+    return f"{readable}-{digits}"
+
+
+def _flatten(source: Reference) -> str | None:
+    components = source.repository.split("/")
+    if any("__" in component for component in components[:-1]):
+        return None
+    if source.registry == DEFAULT_REGISTRY and len(components) == 2 and not set("._") & set(components[0]):
+        return "_".join(components)
+    registry = _flatten_registry(source.registry)
+    if registry is None or "__" in components[-1]:
+        return None
+    return "_".join([registry, *(component.replace("_", "__") for component in components)])
+
+
+def _flatten_registry(registry: str) -> str | None:
+    host, colon, port = registry.partition(":")
+    if "[" in registry or _ends_like_a_port(host) or not ("." in host or colon):
+        return None
+    return f"{host}.{port}" if colon else host
+
+
+def _ends_like_a_port(host: str) -> bool:
+    return bool(_PORT.fullmatch(host.rpartition(".")[2])) and not _IPV4.fullmatch(host)
+
+
+def _unflatten(flat: str) -> tuple[str, str] | None:
+    if _HASHED.search(flat):
+        return None
+    first, underscore, rest = flat.partition("_")
+    if not underscore:
+        return None
+    if "." not in first:
+        return DEFAULT_REGISTRY, f"{first}/{rest}"
+    components = [part.replace("__", "_") for part in _SINGLE_UNDERSCORE.split(rest)]
+    return _unflatten_registry(first), "/".join(components)
+
+
+def _unflatten_registry(first: str) -> str:
+    host, _, last = first.rpartition(".")
+    return f"{host}:{last}" if _ends_like_a_port(first) else first

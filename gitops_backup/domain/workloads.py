@@ -1,0 +1,229 @@
+"""A Deployment or DaemonSet, and a pod, reduced to what decisions rest on.
+
+Objects come from the API server as plain dicts. They are projected once, at the edge, and forgotten: a
+cluster has thousands of them, and one that is odd must not make the others unreadable, so a missing field
+reads as the API's default.
+
+Readiness follows `kubectl rollout status` (kubectl's polymorphichelpers/rollout_status.go), which has no
+answer for a DaemonSet with the OnDelete strategy: there, available is enough.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple, Self
+
+ANNOTATION = "k8slab.io/image-backup"
+ORIGINAL_IMAGES_ANNOTATION = "k8slab.io/original-images"
+TRACKING_ANNOTATION = "argocd.argoproj.io/tracking-id"
+
+Object = Mapping[str, Any]
+
+
+class Kind(StrEnum):
+    """The kinds of workload that are acted on."""
+
+    DEPLOYMENT = "Deployment"
+    DAEMON_SET = "DaemonSet"
+
+
+class WorkloadKey(NamedTuple):
+    """Which workload: its kind, namespace and name."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.namespace}/{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The key that `str()` printed. Raises `ValueError` for anything else."""
+        kind, namespace, name = text.split("/")
+        return cls(kind, namespace, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container of a pod template: its name, its image as it is written, and its place in its list."""
+
+    name: str
+    image: str
+    init: bool
+    index: int
+
+
+class Rollout(StrEnum):
+    """How far a workload's rollout is."""
+
+    NOT_READY = "NotReady"
+    """No available pod, or the newest generation was not looked at yet."""
+    PROGRESSING = "Progressing"
+    """Pods are available, but not all of them are of the current template."""
+    COMPLETE = "Complete"
+    """`kubectl rollout status` would say that it is rolled out."""
+    FAILED = "Failed"
+    """It ran into its progress deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What a decision needs to know of a workload.
+
+    `directive` is the value of the annotation k8slab.io/image-backup; `owner` the controller that made the
+    workload, as `Kind/name`.
+    """
+
+    key: WorkloadKey
+    uid: str
+    containers: tuple[Container, ...]
+    rollout: Rollout
+    available: bool
+    scaled_to_zero: bool
+    paused: bool
+    deleting: bool
+    owner: str | None
+    directive: str | None
+    tracking_id: str | None
+
+    @classmethod
+    def project(cls, kind: str, obj: Object) -> Self:
+        """The projection of an `apps/v1` object of this kind."""
+        metadata, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
+        annotations = metadata.get("annotations") or {}
+        observed = status.get("observedGeneration", 0) >= metadata.get("generation", 0)
+        progress = (
+            _deployment_progress(spec, status)
+            if kind == Kind.DEPLOYMENT
+            else _daemon_set_progress(spec, status)
+        )
+        return cls(
+            key=WorkloadKey(kind, metadata.get("namespace", ""), metadata["name"]),
+            uid=metadata.get("uid", ""),
+            containers=tuple(_containers(spec)),
+            rollout=_rollout(observed, progress, status),
+            available=observed and progress.available > 0,
+            scaled_to_zero=observed and progress.desired == 0,
+            paused=bool(spec.get("paused")),
+            deleting="deletionTimestamp" in metadata,
+            owner=_controller(metadata),
+            directive=annotations.get(ANNOTATION),
+            tracking_id=annotations.get(TRACKING_ANNOTATION),
+        )
+
+
+class RunningImage(NamedTuple):
+    """An image that a pod's container runs: as the pod's spec names it, and the digest that was pulled."""
+
+    container: str
+    image: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A workload's pod, reduced to the digests that it runs."""
+
+    workload: WorkloadKey
+    running: tuple[RunningImage, ...]
+
+    @classmethod
+    def project(cls, obj: Object) -> Self | None:
+        """The projection of a pod; None where no Deployment or DaemonSet made it, or nothing runs."""
+        workload = _workload_of_pod(obj["metadata"])
+        if workload is None:
+            return None
+        spec, status = obj.get("spec") or {}, obj.get("status") or {}
+        images = {c["name"]: c.get("image", "") for part in _CONTAINER_LISTS for c in spec.get(part) or ()}
+        running = tuple(
+            RunningImage(state["name"], images[state["name"]], digest)
+            for part in ("initContainerStatuses", "containerStatuses")
+            for state in status.get(part) or ()
+            if state.get("name") in images and (digest := digest_of(state.get("imageID") or ""))
+        )
+        return cls(workload, running) if running else None
+
+
+def digest_of(image_id: str) -> str | None:
+    """The digest in an `imageID`: `docker.io/library/nginx@sha256:…`, `docker://sha256:…` or bare.
+
+    An imageID has no grammar of its own; each container runtime writes one of these.
+    """
+    _, found, digits = image_id.rpartition("sha256:")
+    return f"sha256:{digits}" if found and len(digits) == 64 else None
+
+
+_CONTAINER_LISTS = ("initContainers", "containers")
+
+
+class _Progress(NamedTuple):
+    desired: int
+    updated: int
+    current: int
+    available: int
+    must_be_updated: bool
+
+
+def _deployment_progress(spec: Object, status: Object) -> _Progress:
+    return _Progress(
+        desired=spec.get("replicas", 1),
+        updated=status.get("updatedReplicas", 0),
+        current=status.get("replicas", 0),
+        available=status.get("availableReplicas", 0),
+        must_be_updated=True,
+    )
+
+
+def _daemon_set_progress(spec: Object, status: Object) -> _Progress:
+    desired = status.get("desiredNumberScheduled", 0)
+    return _Progress(
+        desired=desired,
+        updated=status.get("updatedNumberScheduled", 0),
+        current=desired,
+        available=status.get("numberAvailable", 0),
+        must_be_updated=(spec.get("updateStrategy") or {}).get("type") != "OnDelete",
+    )
+
+
+def _rollout(observed: bool, progress: _Progress, status: Object) -> Rollout:
+    conditions = {c.get("type"): c for c in status.get("conditions") or ()}
+    if (conditions.get("Progressing") or {}).get("reason") == "ProgressDeadlineExceeded":
+        return Rollout.FAILED
+    if not observed or progress.available == 0:
+        return Rollout.NOT_READY
+    if progress.must_be_updated and (
+        progress.updated < progress.desired or progress.current > progress.updated
+    ):
+        return Rollout.PROGRESSING
+    return Rollout.COMPLETE if progress.available >= progress.desired else Rollout.PROGRESSING
+
+
+def _containers(spec: Object) -> list[Container]:
+    pod = (spec.get("template") or {}).get("spec") or {}
+    return [
+        Container(
+            name=c.get("name", ""), image=c.get("image", ""), init=part == "initContainers", index=index
+        )
+        for part in _CONTAINER_LISTS
+        for index, c in enumerate(pod.get(part) or ())
+    ]
+
+
+def _controller(metadata: Object) -> str | None:
+    for owner in metadata.get("ownerReferences") or ():
+        if owner.get("controller"):
+            return f"{owner.get('kind')}/{owner.get('name')}"
+    return None
+
+
+def _workload_of_pod(metadata: Object) -> WorkloadKey | None:
+    kind, _, name = (_controller(metadata) or "").partition("/")
+    namespace = metadata.get("namespace", "")
+    if kind == "DaemonSet":
+        return WorkloadKey(Kind.DAEMON_SET, namespace, name)
+    # a ReplicaSet is named after its Deployment and the hash that labels its pods
+    template = (metadata.get("labels") or {}).get("pod-template-hash")
+    if kind == "ReplicaSet" and template and name.endswith(f"-{template}"):
+        return WorkloadKey(Kind.DEPLOYMENT, namespace, name.removesuffix(f"-{template}"))
+    return None

@@ -1,0 +1,180 @@
+"""The settings: one typed object, from flags, the environment and a YAML file, in that order of precedence.
+
+Every setting can be given as `GITOPS_BACKUP_<NAME>` in the environment, or under its own name in the file.
+The names that the earlier system had in the environment (`BACKUP_REPOSITORY` and those of its credentials)
+work as well. The documentation's table is made from here.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from platformdirs import user_cache_path
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from gitops_backup.domain.images import InvalidReference
+from gitops_backup.domain.naming import Naming, Prefix
+from gitops_backup.domain.policy import Mode, Policy, Unmanaged
+from gitops_backup.errors import UsageError, one_line
+
+ENVIRONMENT_PREFIX = "GITOPS_BACKUP_"
+
+
+def _comma_separated(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _prefix(value: str) -> str:
+    try:
+        return str(Prefix.parse(value))
+    except InvalidReference as error:
+        raise ValueError(f"{one_line(value, limit=120)!r} is not a prefix of image names") from error
+
+
+PrefixText = Annotated[str, BeforeValidator(_prefix)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
+Prefixes = Annotated[tuple[PrefixText, ...], BeforeValidator(_comma_separated)]
+
+
+class RegistrySettings(BaseModel):
+    """Where a registry, or a prefix of one, really is, and how it is talked to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    location: str | None = None
+    """The host, with an optional port and path, that stands in for the prefix."""
+    insecure: bool = False
+    """Talk plain HTTP, or TLS that is not verified."""
+    ca: Path | None = None
+    """A PEM file with the authorities to trust."""
+    concurrency: int | None = Field(default=None, ge=1, le=100)
+    """How many copies at a time may use it."""
+
+
+class Settings(BaseModel):
+    """Every setting, with its default and its range."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True
+    )
+
+    mode: Mode | None = None
+    """What may be written: `report` nothing, `gitops` commits, `direct` patches; one must be chosen to run."""
+    backup_repository: PrefixText | None = None
+    """The prefix below which all backups lie, for example `docker.io/acme`."""
+    backup_repository_username: str | None = None
+    """The user name for the backup registry."""
+    backup_repository_password: SecretStr | None = None
+    """The password for the backup registry."""
+    backup_credentials: Path | None = None
+    """A folder with the files `username` and `password`, as the Secret of the backup registry is mounted."""
+    exclusive: bool = False
+    """Whether nothing but this controller pushes below the backup prefix."""
+    trusted_prefixes: Prefixes = ()
+    """Prefixes of other backup registries; images below them are left alone."""
+    source_authfile: Path | None = None
+    """A docker config file with credentials for sources."""
+    source_prefixes: Prefixes = ()
+    """The prefixes that `source_authfile` is used for; all other sources are read anonymously."""
+    registries: dict[PrefixText, RegistrySettings] = {}
+    """Where registries really are, and how they are talked to, by prefix."""
+    backup_namespace: str = Field(default="image-backup", pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+    """The namespace of the ImageBackups."""
+    restricted_namespaces: Names = ("kube-system", "kube-public", "kube-node-lease", "image-backup")
+    """Namespaces that are left alone."""
+    unmanaged: Unmanaged = Unmanaged.REPORT
+    """In gitops mode, what is done with workloads that no Application tracks: `report` or `patch`."""
+    resync: float = Field(default=1800, ge=1, le=86400)
+    """How often everything is looked at again, in seconds."""
+    expiry: float = Field(default=300, ge=1, le=31536000)
+    """How long an ImageBackup is kept after its last use, in seconds."""
+    copies: int = Field(default=4, ge=1, le=100)
+    """How many images are copied at a time."""
+    copy_timeout: float = Field(default=300, ge=1, le=86400)
+    """How long one copy may take, in seconds."""
+    git_username: str | None = None
+    """The user name for Git over HTTPS."""
+    git_password: SecretStr | None = None
+    """The password or token for Git over HTTPS."""
+    git_credentials: Path | None = None
+    """A folder with the files `username` and `password`, or `ssh-privatekey` and `known_hosts`."""
+    git_prefix: str | None = None
+    """The URL prefix that the Git credentials are sent to; needed where there are credentials."""
+    git_author_name: str = Field(default="gitops-backup", min_length=1, max_length=100)
+    """The name of the commits' author."""
+    git_author_email: str = Field(default="gitops-backup@localhost", min_length=3, max_length=200)
+    """The e-mail address of the commits' author."""
+    git_timeout: float = Field(default=120, ge=1, le=3600)
+    """How long one fetch or push may take, in seconds."""
+    cache: Path = Field(default_factory=lambda: user_cache_path("gitops-backup"))
+    """The folder for what can be made again: clones of repositories, the sandbox's programs."""
+    listen: str = "0.0.0.0"  # noqa: S104, a pod's probes come from outside of it
+    """The address that the probes and the metrics listen on."""
+    probes_port: int = Field(default=8081, ge=0, le=65535)
+    """The port of `/healthz` and `/readyz`; 0 takes a free one."""
+    metrics_port: int = Field(default=8080, ge=0, le=65535)
+    """The port of `/metrics`; 0 takes a free one."""
+
+    def policy(self, *, mode: Mode) -> Policy:
+        """The rules of decision. Raises `UsageError` where no backup repository is set."""
+        if self.backup_repository is None:
+            raise UsageError(
+                "no backup repository is set",
+                hint="set BACKUP_REPOSITORY, for example docker.io/acme",
+            )
+        return Policy(
+            mode=mode,
+            naming=Naming.below(self.backup_repository),
+            backup_namespace=self.backup_namespace,
+            restricted_namespaces=frozenset({*self.restricted_namespaces, self.backup_namespace}),
+            trusted=tuple(Prefix.parse(text) for text in self.trusted_prefixes),
+            exclusive=self.exclusive,
+            unmanaged=self.unmanaged,
+        )
+
+
+def load(*, file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
+    """The settings of a run: `flags` (those that are not None) over the environment over the file.
+
+    Raises `UsageError` in one line that names the key, for an unknown key and for a bad value.
+    """
+    given: dict[str, Any] = _from_file(file) if file is not None else {}
+    given |= _from_environment(environment)
+    given |= {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise UsageError(f"there is no setting {key!r}", hint="see the table of settings") from error
+        what = one_line(first["msg"].removeprefix("Value error, "))
+        raise UsageError(f"the setting {key!r} is wrong: {what}") from error
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_bytes())
+    except OSError as error:
+        raise UsageError(f"the settings file {file} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"the settings file {file} is not YAML: {one_line(str(error))}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise UsageError(f"the settings file {file} is not a mapping of names to values")
+    return content
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    earlier = {"BACKUP_REPOSITORY", "BACKUP_REPOSITORY_USERNAME", "BACKUP_REPOSITORY_PASSWORD"}
+    for name in sorted(earlier):
+        if environment.get(name):
+            given[name.lower()] = environment[name]
+    for name, value in sorted(environment.items()):
+        if name.startswith(ENVIRONMENT_PREFIX) and value:
+            key = name.removeprefix(ENVIRONMENT_PREFIX).lower()
+            given[key] = yaml.safe_load(value) if key == "registries" else value
+    return given
