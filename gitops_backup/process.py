@@ -72,8 +72,25 @@ def run(
             cwd=cwd,
             start_new_session=True,
         )
-    except FileNotFoundError as error:
+    except (FileNotFoundError, PermissionError) as error:
+        if error.filename != argv[0]:  # the folder to start in
+            raise
         raise ProgramMissing(f"{argv[0]} is not on PATH", hint=f"install {argv[0]}") from error
+    try:
+        return _wait(process, argv[0], timeout=timeout, input=input, cancel=cancel)
+    except BaseException:  # Ctrl-C does not reach a process group of its own
+        _end(process)
+        raise
+
+
+def _wait(
+    process: subprocess.Popen[bytes],
+    name: str,
+    *,
+    timeout: float,
+    input: bytes | None,  # noqa: A002
+    cancel: threading.Event | None,
+) -> Completed:
     deadline = time.monotonic() + timeout
     pending = input
     while True:
@@ -84,21 +101,22 @@ def run(
             # communicate() keeps its place: called again, it takes no new input
             pending = None
             if cancel is not None and cancel.is_set():
-                _end(process)
-                raise ProcessCancelled(f"{argv[0]} was stopped") from None
+                raise ProcessCancelled(f"{name} was stopped") from None
             if cancel is None or time.monotonic() >= deadline:
-                _end(process)
-                raise ProcessTimeout(f"{argv[0]} did not end within {timeout:g} s") from None
+                raise ProcessTimeout(f"{name} did not end within {timeout:g} s") from None
         else:
             return Completed(process.returncode, stdout, stderr)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    for sign, grace in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, None)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, sign)
-        try:
-            process.communicate(timeout=grace)
-        except subprocess.TimeoutExpired:
-            continue
-        return
+    with process:  # closes the pipes, which a process that left the group may hold open for ever
+        _signal(process, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=_GRACE_SECONDS)
+        # even where the program itself has ended, its children may not have listened
+        _signal(process, signal.SIGKILL)
+
+
+def _signal(process: subprocess.Popen[bytes], sign: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, sign)

@@ -11,7 +11,15 @@ from typing import Annotated, Any
 
 import yaml
 from platformdirs import user_cache_path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 
 from gitops_backup.domain.images import InvalidReference
 from gitops_backup.domain.naming import Naming, Prefix
@@ -29,10 +37,18 @@ def _prefix(value: str) -> str:
     try:
         return str(Prefix.parse(value))
     except InvalidReference as error:
-        raise ValueError(f"{one_line(value, limit=120)!r} is not a prefix of image names") from error
+        raise ValueError(str(error)) from error
 
 
-PrefixText = Annotated[str, BeforeValidator(_prefix)]
+def _backup_prefix(value: str) -> str:
+    try:
+        return str(Naming.below(value).prefix)
+    except InvalidReference as error:
+        raise ValueError(str(error)) from error
+
+
+PrefixText = Annotated[str, AfterValidator(_prefix)]
+BackupPrefixText = Annotated[str, AfterValidator(_backup_prefix)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
 Prefixes = Annotated[tuple[PrefixText, ...], BeforeValidator(_comma_separated)]
 
@@ -60,8 +76,8 @@ class Settings(BaseModel):
     )
 
     mode: Mode | None = None
-    """What may be written: `report` nothing, `gitops` commits, `direct` patches; one must be chosen to run."""
-    backup_repository: PrefixText | None = None
+    """What may be written: `report` nothing, `gitops` commits, `direct` patches; `run` needs one."""
+    backup_repository: BackupPrefixText | None = None
     """The prefix below which all backups lie, for example `docker.io/acme`."""
     backup_repository_username: str | None = None
     """The user name for the backup registry."""
@@ -155,11 +171,9 @@ def load(*, file: Path | None, environment: Mapping[str, str], flags: Mapping[st
 
 def _from_file(file: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(file.read_bytes())
+        content = _yaml(file.read_bytes(), f"the settings file {file}")
     except OSError as error:
         raise UsageError(f"the settings file {file} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"the settings file {file} is not YAML: {one_line(str(error))}") from error
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
@@ -176,5 +190,15 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for name, value in sorted(environment.items()):
         if name.startswith(ENVIRONMENT_PREFIX) and value:
             key = name.removeprefix(ENVIRONMENT_PREFIX).lower()
-            given[key] = yaml.safe_load(value) if key == "registries" else value
+            given[key] = _yaml(value, f"the setting {key!r}") if key == "registries" else value
     return given
+
+
+def _yaml(text: str | bytes, what: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else ""
+        # the error quotes the text, which may hold passwords
+        raise UsageError(f"{what} is not YAML{where}") from None

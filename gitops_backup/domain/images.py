@@ -8,6 +8,7 @@ list or a URL only as a `Reference`, so it can hold neither an option nor a path
 
 import re
 from dataclasses import dataclass, replace
+from functools import total_ordering
 from typing import Self
 
 from gitops_backup.errors import GitopsBackupError, one_line
@@ -30,9 +31,10 @@ class InvalidReference(GitopsBackupError):
     """The text is not an image reference; the message says which part is wrong."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@total_ordering
+@dataclass(frozen=True, slots=True)
 class Reference:
-    """An image in normal form: a registry, a repository, and a tag, a digest, or both.
+    """An image in normal form: a registry, a repository, and a tag, a digest, or both. Ordered as its text.
 
     `registry` is a host with an optional port, lower case; `repository` a path of lower-case components;
     `digest` is `sha256:` and 64, or `sha512:` and 128, hexadecimal digits.
@@ -49,6 +51,9 @@ class Reference:
 
         Raises `InvalidReference` where `text` is none, with the part that is wrong.
         """
+        # str.lower() turns some other letters, such as the Kelvin sign, into ASCII
+        if not text.isascii():
+            raise _invalid(text, "it has characters other than ASCII")
         rest, at, digest = text.partition("@")
         if at and not DIGEST.fullmatch(digest):
             raise _invalid(
@@ -79,6 +84,9 @@ class Reference:
     def tagged(self, tag: str) -> Self:
         """The manifest that this tag of this repository names."""
         return replace(self, tag=tag, digest=None)
+
+    def __lt__(self, other: "Reference") -> bool:
+        return str(self) < str(other)
 
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from gitops_backup.domain.images import DEFAULT_REGISTRY, LONGEST_REPOSITORY, InvalidReference, Reference
+from gitops_backup.errors import one_line
 
 _HASH_DIGITS = 32
 _HASHED = re.compile(rf"__[0-9a-f]{{{_HASH_DIGITS}}}\Z")
@@ -29,6 +30,8 @@ _IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+){3}", re.ASCII)
 _SINGLE_UNDERSCORE = re.compile(r"(?<!_)_(?!_)")
 _LONGEST_READABLE_OBJECT_NAME = 200
 _LONGEST_ANCHOR_HEX = 100
+_LONGEST_PREFIX_PATH = 200
+_EXAMPLE = "give a registry and a path, for example docker.io/acme"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,13 @@ class Prefix:
         Raises `InvalidReference` where it is none.
         """
         trimmed = text.strip().rstrip("/")
-        registry, _, path = trimmed.partition("/")
-        if "." not in registry and ":" not in registry and registry != "localhost":
-            registry, path = DEFAULT_REGISTRY, trimmed
-        # the probe has two components: Docker Hub adds library/ to a single one
-        below = Reference.parse(f"{registry}/{path}/a/a" if path else f"{registry}/a/a")
-        if below.tag != "latest" or below.digest:
-            raise InvalidReference(f"{text!r} is not a prefix of image names: it has a tag or a digest")
-        return cls(below.registry, path)
+        try:
+            # two components: Docker Hub adds library/ to a single one
+            below = Reference.parse(f"{trimmed}/a/a")
+        except InvalidReference as error:
+            shown = one_line(text.rpartition("@")[2], limit=120)  # a URL may hold a password
+            raise InvalidReference(f"{shown!r} is not a prefix of image names", hint=_EXAMPLE) from error
+        return cls(below.registry, below.repository.removesuffix("a/a").removesuffix("/"))
 
     def covers(self, image: Reference) -> bool:
         """Whether the image's name lies below this prefix."""
@@ -76,8 +78,17 @@ class Naming:
 
     @classmethod
     def below(cls, prefix: str) -> Self:
-        """The naming below the prefix that `prefix` names. Raises `InvalidReference`."""
-        return cls(Prefix.parse(prefix))
+        """The naming below the prefix that `prefix` names.
+
+        Raises `InvalidReference` where it is none, or none that can hold backups: Docker Hub has no
+        repositories without a namespace, and there must be room for names.
+        """
+        parsed = Prefix.parse(prefix)
+        if parsed.registry == DEFAULT_REGISTRY and not parsed.path:
+            raise InvalidReference(f"{DEFAULT_REGISTRY} takes no images without a namespace", hint=_EXAMPLE)
+        if len(parsed.path) > _LONGEST_PREFIX_PATH:
+            raise InvalidReference(f"a backup prefix has a path of at most {_LONGEST_PREFIX_PATH} characters")
+        return cls(parsed)
 
     def backup(self, source: Reference) -> Reference:
         """The name of the source's backup, with the source's tag and digest."""

@@ -162,14 +162,16 @@ def plan(facts: Facts, policy: Policy) -> Plan:
 def decide(workload: Workload, facts: Facts, policy: Policy) -> WorkloadPlan:
     """What is to be done with one workload."""
     scope = out_of_scope(workload, facts.namespaces, policy)
-    management = None if scope else facts.management(workload)
+    if scope is not None:
+        blocked_uses = tuple(_blocked(container, scope, policy) for container in workload.containers)
+        return WorkloadPlan(workload, blocked_uses, None, None, scope, EXPLANATIONS[scope].meaning)
+    management = facts.management(workload)
     route, blocked, message = _route(workload, management, policy)
-    running = {} if scope else facts.running(workload.key)
-    judge = _Judge(workload, facts, policy, route, blocked, message, running)
-    uses = tuple(_blocked(c, scope) if scope else judge.use(c) for c in workload.containers)
+    judge = _Judge(workload, facts, policy, route, blocked, message, facts.running(workload.key))
+    uses = tuple(judge.use(container) for container in workload.containers)
     if route == Route.PATCH:
         uses = _together(uses)
-    return WorkloadPlan(workload, uses, route, management, scope or blocked, message)
+    return WorkloadPlan(workload, uses, route, management, blocked, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,9 @@ class _Judge:
             reason, message = record.failure()
             action = Action.WAIT if not record.settled else Action.BLOCKED
             return replace(use, action=action, reason=reason, message=message)
+        if record.status.backup != str(use.backup):
+            elsewhere = f"its copy is {record.status.backup}, below another prefix"
+            return replace(use, action=Action.WAIT, reason=Reason.BACKUP_PENDING, message=elsewhere)
         if not record.covers(digests):
             return replace(use, reason=Reason.TAG_MOVED, message=EXPLANATIONS[Reason.TAG_MOVED].meaning)
         return self._verified(use, record)
@@ -294,10 +299,12 @@ def _together(uses: tuple[Use, ...]) -> tuple[Use, ...]:
     )
 
 
-def _blocked(container: Container, reason: Reason) -> Use:
+def _blocked(container: Container, reason: Reason, policy: Policy) -> Use:
+    use = Use(container, Action.BLOCKED, reason=reason, message=EXPLANATIONS[reason].meaning)
     try:
         image = Reference.parse(container.image)
     except InvalidReference:
-        image = None
-    meaning = EXPLANATIONS[reason].meaning
-    return Use(container, Action.BLOCKED, image=image, source=image, reason=reason, message=meaning)
+        return use
+    if policy.naming.is_backup(image):
+        return replace(use, image=image, backup=image)
+    return replace(use, image=image, source=None if policy.trusts(image) else image)

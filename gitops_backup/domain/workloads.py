@@ -8,10 +8,13 @@ Readiness follows `kubectl rollout status` (kubectl's polymorphichelpers/rollout
 answer for a DaemonSet with the OnDelete strategy: there, available is enough.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
+
+from gitops_backup.domain.images import DIGEST
 
 ANNOTATION = "k8slab.io/image-backup"
 ORIGINAL_IMAGES_ANNOTATION = "k8slab.io/original-images"
@@ -150,10 +153,11 @@ def digest_of(image_id: str) -> str | None:
 
     An imageID has no grammar of its own; each container runtime writes one of these.
     """
-    _, found, digits = image_id.rpartition("sha256:")
-    return f"sha256:{digits}" if found and len(digits) == 64 else None
+    found = _DIGEST_AT_THE_END.search(image_id)
+    return found[0] if found else None
 
 
+_DIGEST_AT_THE_END = re.compile(rf"(?:{DIGEST.pattern})\Z", re.ASCII)
 _CONTAINER_LISTS = ("initContainers", "containers")
 
 
@@ -187,16 +191,20 @@ def _daemon_set_progress(spec: Object, status: Object) -> _Progress:
 
 
 def _rollout(observed: bool, progress: _Progress, status: Object) -> Rollout:
+    if not observed:
+        return Rollout.NOT_READY
     conditions = {c.get("type"): c for c in status.get("conditions") or ()}
     if (conditions.get("Progressing") or {}).get("reason") == "ProgressDeadlineExceeded":
         return Rollout.FAILED
-    if not observed or progress.available == 0:
+    if progress.available == 0:
         return Rollout.NOT_READY
     if progress.must_be_updated and (
         progress.updated < progress.desired or progress.current > progress.updated
     ):
         return Rollout.PROGRESSING
-    return Rollout.COMPLETE if progress.available >= progress.desired else Rollout.PROGRESSING
+    # while a Deployment is scaled down, more pods are updated than are desired
+    wanted = max(progress.desired, progress.updated)
+    return Rollout.COMPLETE if progress.available >= wanted else Rollout.PROGRESSING
 
 
 def _containers(spec: Object) -> list[Container]:
