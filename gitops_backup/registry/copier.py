@@ -1,0 +1,266 @@
+"""The whole safe copy: what to copy, whether it is there already, the copy, and the proof that it arrived.
+
+- A tag is resolved once and copied by digest: what is read is what was decided on, however the tag moves.
+- What runs is what is backed up. A node reports the digest of the index, of one platform's manifest, or of a
+  configuration (images that were loaded by hand); where that belongs to what the tag names, the whole of it
+  is copied, else what runs is copied, and the tag has moved.
+- A tag of the backup registry is written only when it is not there. One that holds something else is left
+  alone: a name conflict.
+- A signature comes first (`sha256-<hex>.sig`, as cosign keeps it beside an image, and where there is one,
+  `.att` and `.sbom`), the image's tag last: a tag that is there has them. What is attested but not signed,
+  and referrers (distribution specification 1.1), are left out: one request asks for all of this.
+- A copy counts once the backup registry serves it again: the tag with the same digest, byte for byte, and
+  every manifest of the index. Whoever did the copy, and however often, the end is the same.
+"""
+
+import threading
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from gitops_backup.domain.images import Reference
+from gitops_backup.domain.reasons import Reason
+from gitops_backup.registry.client import Descriptor, RegistryClient
+from gitops_backup.registry.cooldown import Cooldowns
+from gitops_backup.registry.failures import CopyFailed, Side
+from gitops_backup.registry.manifests import Blob, InvalidManifest, Manifest, platform_of
+from gitops_backup.registry.skopeo import Skopeo
+from gitops_backup.registry.slots import Slots
+
+_SIGNATURE = "sig"
+_SIGNED_ALONG = ("att", "sbom")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What is to be copied for an image.
+
+    `digest` is for the backup's tag, and `parts` are the running digests that it covers: of its platforms and
+    configurations. `tag_moved` says that something runs which the tag does not name (any
+    more); `others` are the digests of that which `digest` does not cover, and the source still has.
+    """
+
+    digest: str
+    tag_moved: bool = False
+    others: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A copy that was verified.
+
+    `manifests` are the digests within an index, and `platforms` what it says of them, as `linux/arm64/v8`; an
+    image that is no index has its platform here only where platforms were asked for, which takes a request
+    more. `size` is in bytes, None where it could not be known without using up pulls. `copied` is False where
+    all was there already.
+    """
+
+    digest: str
+    manifests: tuple[str, ...]
+    platforms: tuple[str, ...]
+    size: int | None
+    copied: bool
+
+
+class Copier:
+    """Copies images from sources to the backup registry; safe for many threads."""
+
+    def __init__(
+        self,
+        *,
+        source: RegistryClient,
+        destination: RegistryClient,
+        skopeo: Skopeo,
+        cooldowns: Cooldowns,
+        slots: Slots,
+    ) -> None:
+        self._source = source
+        self._destination = destination
+        self._skopeo = skopeo
+        self._cooldowns = cooldowns
+        self._slots = slots
+
+    def resolve(self, image: Reference, running: Collection[str] = ()) -> Resolution:
+        """What to copy for `image` when nodes report the digests `running`.
+
+        One HEAD where the tag is what runs or nothing is known to run; none for an image by digest; more only
+        where something else runs. Raises `CopyFailed`, with the reason SourceNotFound where neither the tag
+        nor anything that runs is there.
+        """
+        if image.digest is not None:
+            return Resolution(image.digest)
+        tag = self._source.head(image)
+        same = frozenset({tag.digest}) if tag is not None else frozenset()
+        if tag is not None and same.issuperset(running):
+            return Resolution(tag.digest)
+        top = self._source.manifest(image.at(tag.digest)) if tag is not None else None
+        if top is not None:
+            same |= _names(top)
+        there = {digest for digest in running if digest in same or self._source.head(image.at(digest))}
+        if top is not None and not there.issuperset(running):
+            # what the source does not know as a manifest may be the configuration of a platform
+            children = (self._source.manifest(image.at(child.digest)) for child in top.children)
+            same = same.union(*(_names(child) for child in children if child is not None))
+        decided = decide(tag.digest if tag else None, same=same, running=running, there=there)
+        if decided is None:
+            remote = self._source.remote(image)
+            raise CopyFailed(
+                Reason.SOURCE_NOT_FOUND,
+                f"the source registry {remote.endpoint.host} has no {image}"
+                + (", and nothing of what runs" if running and not tag else "")
+                + (" as it runs, and its tag names something else" if tag else ""),
+                side=Side.SOURCE,
+                registry=remote.endpoint.host,
+            )
+        return decided
+
+    def copy(
+        self,
+        source: Reference,
+        destination: Reference,
+        digest: str,
+        *,
+        platforms: Iterable[str] = (),
+        cancel: threading.Event | None = None,
+    ) -> Copied:
+        """Make the tag `destination` hold the manifest `digest` of the repository of `source`, verified.
+
+        Raises `CopyFailed`: NameConflict where the tag holds something else, DigestMismatch where something
+        else arrived, PlatformMissing where one of `platforms` is not in it, and every failure of the two
+        registries; `ProcessCancelled` soon after `cancel` was set.
+        """
+        held = self._destination.head(destination)
+        if held is None:
+            places = [
+                self._source.remote(source).endpoint.host,
+                self._destination.remote(destination).endpoint.host,
+            ]
+            with self._slots.hold(places, cancel):
+                for companion, found in self._companions(source, destination, digest):
+                    self._transfer(source, found.digest, companion, cancel)
+                self._transfer(source, digest, destination, cancel)
+        elif held.digest != digest:
+            raise self._not_verified(
+                Reason.NAME_CONFLICT, destination, f"holds {held.digest}, and not {digest} of {source.name}"
+            )
+        wanted = frozenset(platforms)
+        copied = self._inspect(destination, digest, alone=bool(wanted))
+        missing = sorted(wanted.difference(copied.platforms))
+        if missing:
+            raise self._not_verified(
+                Reason.PLATFORM_MISSING, destination, f"has no {', '.join(missing)}, nor has its source"
+            )
+        return replace(copied, copied=held is None)
+
+    def verify(self, destination: Reference, digest: str) -> bool:
+        """Whether the tag holds this digest, by one HEAD to the backup registry. Raises `CopyFailed`."""
+        held = self._destination.head(destination)
+        return held is not None and held.digest == digest
+
+    def _companions(
+        self, source: Reference, destination: Reference, digest: str
+    ) -> list[tuple[Reference, Descriptor]]:
+        stem = digest.replace(":", "-")
+        signature = self._source.head(source.tagged(f"{stem}.{_SIGNATURE}"))
+        if signature is None:
+            return []
+        rest = [(kind, self._source.head(source.tagged(f"{stem}.{kind}"))) for kind in _SIGNED_ALONG]
+        found = [
+            (destination.tagged(f"{stem}.{kind}"), descriptor)
+            for kind, descriptor in ((_SIGNATURE, signature), *rest)
+            if descriptor is not None
+        ]
+        return [(image, descriptor) for image, descriptor in found if self._destination.head(image) is None]
+
+    def _transfer(
+        self, source: Reference, digest: str, destination: Reference, cancel: threading.Event | None
+    ) -> None:
+        origin, target = self._source.remote(source), self._destination.remote(destination)
+        self._cooldowns.check(origin.account, Side.SOURCE)
+        self._cooldowns.check(target.account, Side.DESTINATION)
+        try:
+            self._skopeo.copy(origin, digest, target, destination.tag or "", cancel=cancel)
+        except CopyFailed as error:
+            if error.reason is Reason.RATE_LIMITED:
+                account = origin.account if error.side is Side.SOURCE else target.account
+                error.retry_after = self._cooldowns.start(account, error.retry_after)
+            raise
+
+    def _inspect(self, destination: Reference, digest: str, *, alone: bool) -> Copied:
+        top = self._destination.manifest(destination)
+        if top is None or top.digest != digest:
+            seen = "is not there" if top is None else f"holds {top.digest}"
+            raise self._not_verified(
+                Reason.DIGEST_MISMATCH, destination, f"{seen} and not {digest} after the copy"
+            )
+        if not top.children:
+            platform = self._platform(destination, top) if alone else None
+            return Copied(digest, (), (platform,) if platform else (), _size([top]), copied=False)
+        children = [self._child(destination, child.digest) for child in top.children]
+        platforms = {child.platform for child in top.children if child.platform is not None}
+        manifests = [child for child in children if child is not None]
+        return Copied(
+            digest,
+            manifests=tuple(child.digest for child in top.children),
+            platforms=tuple(sorted(platforms)),
+            size=_size([top, *manifests]) if len(manifests) == len(children) else None,
+            copied=False,
+        )
+
+    def _child(self, destination: Reference, digest: str) -> Manifest | None:
+        image = destination.at(digest)
+        metered = self._destination.metered(image)
+        found = self._destination.head(image) if metered else self._destination.manifest(image)
+        if found is None:
+            raise self._not_verified(
+                Reason.DIGEST_MISMATCH, destination, f"lacks its part {digest} after the copy"
+            )
+        return found if isinstance(found, Manifest) else None
+
+    def _platform(self, destination: Reference, manifest: Manifest) -> str | None:
+        if manifest.config is None:
+            return None
+        config = self._destination.config(destination, manifest.config.digest)
+        if config is None:
+            raise self._not_verified(
+                Reason.DIGEST_MISMATCH, destination, "lacks its configuration after the copy"
+            )
+        try:
+            return platform_of(config)
+        except InvalidManifest:
+            return None
+
+    def _not_verified(self, reason: Reason, destination: Reference, what: str) -> CopyFailed:
+        host = self._destination.remote(destination).endpoint.host
+        return CopyFailed(reason, f"{destination} {what}", side=Side.DESTINATION, registry=host)
+
+
+def decide(
+    tag: str | None, *, same: Collection[str], running: Collection[str], there: Collection[str]
+) -> Resolution | None:
+    """What to copy: `tag` is what the tag names, `same` all digests that mean the same image.
+
+    `running` is what nodes report, `there` the part of it that the source has as manifests. None where
+    nothing that could be copied runs.
+    """
+    if tag is not None and (not running or any(digest in same for digest in running)):
+        others = tuple(sorted(d for d in running if d not in same and d in there))
+        parts = tuple(sorted(d for d in running if d in same and d != tag))
+        return Resolution(tag, tag_moved=any(d not in same for d in running), others=others, parts=parts)
+    candidates = sorted(digest for digest in running if digest in there)
+    if not candidates:
+        return None
+    return Resolution(candidates[0], tag_moved=True, others=tuple(candidates[1:]))
+
+
+def _names(manifest: Manifest) -> frozenset[str]:
+    config = [manifest.config.digest] if manifest.config else []
+    return frozenset([manifest.digest, *(child.digest for child in manifest.children), *config])
+
+
+def _size(manifests: Iterable[Manifest]) -> int:
+    parts: dict[str, int] = {}
+    for manifest in manifests:
+        for part in (Blob(manifest.digest, manifest.size), *manifest.blobs):
+            parts[part.digest] = part.size
+    return sum(parts.values())

@@ -1,0 +1,221 @@
+"""HTTP to registries: kept connections, trust by endpoint, bounded answers, careful redirects.
+
+- A registry that is declared insecure is tried over TLS that is not verified, and when that fails, over
+  plain HTTP; which of the two it was is remembered until it fails. skopeo does the same.
+- A redirect to another host does not take the credentials along, and none leads from HTTPS to HTTP.
+- An answer is read up to a size and within a time: neither a huge body nor one that drips holds a worker.
+"""
+
+import re
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError
+from urllib3.exceptions import TimeoutError as AnswerTimeout
+
+from gitops_backup.errors import GitopsBackupError
+from gitops_backup.registry.failures import printable
+from gitops_backup.registry.locations import Endpoint
+
+LARGEST_ANSWER = 4 * 1024 * 1024
+"""What a registry has to accept as a manifest, and the most that skopeo reads of one (bytes)."""
+
+_MOST_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CONNECTIONS_PER_HOST = 64
+_CHUNK = 64 * 1024
+_OBJECT_IN_MESSAGE = re.compile(r"^(?:<[^>]*>|\w+\([^)]*\)): ")
+
+
+class Unreachable(GitopsBackupError):
+    """There was no answer, or none that could be read to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: its status, its headers (in any case of letters) and its whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport:
+    """Sends requests from many threads; `timeout` in seconds bounds each wait, and the reading of a body."""
+
+    def __init__(
+        self, *, timeout: float, user_agent: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._timeout = urllib3.Timeout(connect=min(timeout, 5.0), read=timeout)
+        self._seconds = timeout
+        self._user_agent = user_agent
+        self._clock = clock
+        self._pools: dict[tuple[bool, Path | None], urllib3.PoolManager] = {}
+        self._schemes: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def call(self, method: str, endpoint: Endpoint, path: str, headers: Mapping[str, str]) -> Reply:
+        """The endpoint's answer to a request for `path`, after redirects. Raises `Unreachable`."""
+        if not endpoint.insecure:
+            return self._follow(method, f"https://{endpoint.host}{path}", endpoint, headers)
+        known = self._schemes.get(endpoint.host)
+        if known is None:
+            try:
+                return self._remembered("https", method, endpoint, path, headers)
+            except Unreachable:
+                known = "http"
+        return self._remembered(known, method, endpoint, path, headers)
+
+    def visit(
+        self,
+        method: str,
+        url: str,
+        endpoint: Endpoint,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+    ) -> Reply:
+        """The answer of another server, which is trusted as the endpoint is; redirects are not followed.
+
+        Raises `Unreachable`, also where the URL is not HTTPS and the endpoint is not insecure.
+        """
+        self._require_trust(url, endpoint)
+        return self._send(method, url, endpoint, headers, body)
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        with self._lock:
+            pools, self._pools = list(self._pools.values()), {}
+        for pool in pools:
+            pool.clear()
+
+    def _remembered(
+        self, scheme: str, method: str, endpoint: Endpoint, path: str, headers: Mapping[str, str]
+    ) -> Reply:
+        try:
+            reply = self._follow(method, f"{scheme}://{endpoint.host}{path}", endpoint, headers)
+        except Unreachable:
+            self._schemes.pop(endpoint.host, None)
+            raise
+        self._schemes[endpoint.host] = scheme
+        return reply
+
+    def _follow(self, method: str, url: str, endpoint: Endpoint, headers: Mapping[str, str]) -> Reply:
+        origin = _origin(url)
+        for _ in range(_MOST_REDIRECTS):
+            reply = self._send(method, url, endpoint, headers, None)
+            target = reply.headers.get("Location")
+            if reply.status not in _REDIRECTS or target is None:
+                return reply
+            url = urljoin(url, target)
+            self._require_trust(url, endpoint)
+            if _origin(url) != origin:
+                headers = {name: value for name, value in headers.items() if name != "Authorization"}
+        raise Unreachable(f"more than {_MOST_REDIRECTS} redirects, the last to {printable(url)}")
+
+    def _require_trust(self, url: str, endpoint: Endpoint) -> None:
+        try:
+            parts = urlsplit(url)
+            allowed = {"https", "http"} if endpoint.insecure else {"https"}
+            if parts.scheme in allowed and parts.hostname:
+                return
+        except ValueError:
+            pass
+        raise Unreachable(f"it names {printable(url)}, which is not an https:// address")
+
+    def _send(
+        self, method: str, url: str, endpoint: Endpoint, headers: Mapping[str, str], body: bytes | None
+    ) -> Reply:
+        try:
+            response = self._pool(endpoint).request(
+                method,
+                url,
+                headers={"User-Agent": self._user_agent, **headers},
+                body=body,
+                timeout=self._timeout,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+        except AnswerTimeout as error:
+            raise Unreachable(f"no answer within {self._seconds:g} s") from error
+        except (HTTPError, ValueError) as error:
+            raise Unreachable(_plain(error)) from error
+        try:
+            return Reply(response.status, response.headers, self._read(method, response))
+        except AnswerTimeout as error:
+            raise Unreachable(f"the answer did not end within {self._seconds:g} s") from error
+        except (HTTPError, OSError) as error:
+            raise Unreachable(f"the answer broke off: {_plain(error)}") from error
+        finally:
+            # a connection that was not read to its end is of no further use
+            if not response.closed:
+                response.close()
+            response.release_conn()
+
+    def _read(self, method: str, response: urllib3.BaseHTTPResponse) -> bytes:
+        if method == "HEAD":
+            response.drain_conn()
+            return b""
+        deadline = self._clock() + self._seconds
+        body = bytearray()
+        while part := response.read1(_CHUNK, decode_content=False):
+            body += part
+            if len(body) > LARGEST_ANSWER:
+                raise Unreachable(f"the answer is larger than {LARGEST_ANSWER // 1024 // 1024} MiB")
+            if self._clock() > deadline:
+                raise Unreachable(f"the answer did not end within {self._seconds:g} s")
+        promised = response.headers.get("Content-Length", "")
+        if promised.isdecimal() and int(promised) != len(body):
+            raise Unreachable(f"the answer broke off after {len(body)} of {promised} bytes")
+        return bytes(body)
+
+    def _pool(self, endpoint: Endpoint) -> urllib3.PoolManager:
+        key = (endpoint.insecure, endpoint.ca)
+        with self._lock:
+            if key not in self._pools:
+                self._pools[key] = _pool(endpoint)
+            return self._pools[key]
+
+
+class _UnverifiedConnection(urllib3.connection.HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        # urllib3 would otherwise warn once per request of what the settings ask for
+        self.is_verified = True
+
+
+class _UnverifiedPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _UnverifiedConnection
+
+
+def _pool(endpoint: Endpoint) -> urllib3.PoolManager:
+    try:
+        context = ssl.create_default_context()
+        if endpoint.ca is not None:
+            context.load_verify_locations(cafile=endpoint.ca)
+    except (OSError, ssl.SSLError) as error:
+        raise Unreachable(f"the authorities in {endpoint.ca} cannot be read: {_plain(error)}") from error
+    if endpoint.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    manager = urllib3.PoolManager(maxsize=_CONNECTIONS_PER_HOST, ssl_context=context)
+    if endpoint.insecure:
+        manager.pool_classes_by_scheme = {**manager.pool_classes_by_scheme, "https": _UnverifiedPool}
+    return manager
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
+
+
+def _plain(error: Exception) -> str:
+    return _OBJECT_IN_MESSAGE.sub("", printable(str(error))) or type(error).__name__
