@@ -8,11 +8,19 @@ the CustomResourceDefinition is generated from them.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
 
 from gitops_backup.domain.images import InvalidReference, Reference
 from gitops_backup.domain.reasons import Reason
@@ -27,15 +35,28 @@ MOST_DIGESTS = 50
 MOST_NAMED_USERS = 5
 
 
+def _utc(moment: datetime) -> datetime:
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    try:
+        return aware.astimezone(UTC).replace(microsecond=0)
+    except OverflowError as error:
+        raise ValueError("the time is out of range") from error
+
+
 def _rfc3339(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _utc(moment).isoformat().replace("+00:00", "Z")
 
 
 def _none_for_blank(value: Any) -> Any:
     return None if value == "" else value
 
 
-Time = Annotated[datetime, PlainSerializer(_rfc3339), Field(json_schema_extra={"format": "date-time"})]
+Time = Annotated[
+    datetime,
+    AfterValidator(_utc),
+    PlainSerializer(_rfc3339),
+    Field(json_schema_extra={"format": "date-time"}),
+]
 """A time as Kubernetes writes it: UTC, whole seconds."""
 
 
@@ -228,8 +249,11 @@ class Status(_Part):
         return self.model_copy(update={"conditions": tuple(sorted([*others, new], key=lambda c: c.type))})
 
     def as_json(self) -> dict[str, Any]:
-        """The status as it stands in the object."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        """The status as it stands in the object, without what is not known and lists that are empty."""
+        shown: dict[str, Any] = _without_empty_lists(
+            self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        )
+        return shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,10 +283,6 @@ class ImageBackup:
             image = Reference.parse(spec.image)
         except (InvalidReference, ValueError):
             return None
-        try:
-            status = Status.model_validate(obj.get("status") or {})
-        except ValueError:
-            status = Status()
         return cls(
             namespace=metadata.get("namespace", ""),
             name=metadata["name"],
@@ -272,7 +292,7 @@ class ImageBackup:
             deleting="deletionTimestamp" in metadata,
             image=image,
             spec=spec,
-            status=status,
+            status=_readable(obj.get("status") or {}),
         )
 
     @property
@@ -305,6 +325,14 @@ class ImageBackup:
         return next((r for r in self.status.rewrites if r.key == key), None)
 
 
+def _readable(status: Any) -> Status:
+    try:
+        return Status.model_validate(status)
+    except ValidationError as error:
+        wrong = {part["loc"][0] for part in error.errors() if part["loc"]}
+        return _readable({key: value for key, value in status.items() if key not in wrong} if wrong else {})
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """Who asks for an ImageBackup, as the cluster is now.
@@ -321,6 +349,54 @@ class Demand:
     def used(self) -> bool:
         """Whether anybody needs the record."""
         return bool(self.sources or self.backups)
+
+
+def observed(backup: ImageBackup, demand: Demand, *, name: Reference, now: datetime) -> Status:
+    """The status with what the cluster shows now: users, digests, rewrites, and since when it is unused.
+
+    `name` is the backup's name: where the status has another, below an earlier prefix, all that it says of
+    the copy is void. Rewrites of workloads that name neither the source nor the backup any more are dropped.
+    """
+    moved = backup.status.backup not in {None, str(name)}
+    status = Status(rewrites=backup.status.rewrites) if moved else backup.status
+    namers = {str(key) for key in (*demand.sources, *demand.backups)}
+    seen = status.model_copy(
+        update={
+            "phase": status.phase or Phase.PENDING,
+            "backup": str(name),
+            "users": Users(
+                count=len(demand.sources), first=tuple(str(k) for k in demand.sources[:MOST_NAMED_USERS])
+            ),
+            "unused_since": None if demand.used else status.unused_since or now,
+            "rewrites": tuple(r for r in status.rewrites if r.workload in namers),
+        }
+    )
+    rolled_out, reason, message = _rolled_out(seen, demand)
+    return seen.with_condition(
+        ConditionType.ROLLED_OUT,
+        rolled_out,
+        reason=reason,
+        message=message,
+        generation=backup.generation,
+        now=now,
+    )
+
+
+def _without_empty_lists(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_empty_lists(item) for key, item in value.items() if item != []}
+    return [_without_empty_lists(item) for item in value] if isinstance(value, list) else value
+
+
+def _rolled_out(status: Status, demand: Demand) -> tuple[bool, str, str]:
+    if demand.sources:
+        return False, "SourceInUse", f"workloads that still name the source: {len(demand.sources)}"
+    unhealthy = sum(r.state != RewriteState.HEALTHY for r in status.rewrites)
+    if unhealthy:
+        return False, "RollingOut", f"rewritten containers that are not rolled out yet: {unhealthy}"
+    if not demand.backups:
+        return False, "Unused", "no workload names the source or the backup"
+    return True, "BackupInUse", f"workloads that name the backup: {len(demand.backups)}"
 
 
 class Step(StrEnum):
@@ -354,6 +430,7 @@ class Backoff:
 _SOON = Backoff(base=5, most=300)
 _LATE = Backoff(base=300, most=3600)
 _NEVER = Backoff(base=0, most=0, tries=0)
+_LONGEST_RETRY_AFTER = 3600.0
 _BACKOFFS: Mapping[Reason, Backoff] = {
     Reason.SOURCE_NOT_FOUND: _LATE,
     Reason.SOURCE_AUTH_FAILED: _LATE,
@@ -370,21 +447,21 @@ _BACKOFFS: Mapping[Reason, Backoff] = {
 def retry_in(reason: Reason, *, attempts: int, retry_after: float | None, jitter: float) -> float | None:
     """In how many seconds a copy that failed for this reason is tried again; None where it never is.
 
-    `attempts` counts those that failed, from 1; `retry_after` is the registry's own word, in seconds;
-    `jitter` is a random number from 0 to 1, which adds up to a fifth.
+    `attempts` counts those that failed, from 1; `retry_after` is the registry's own word, in seconds, of which
+    an hour at the most is believed; `jitter` is a random number from 0 to 1, which adds up to a fifth.
     """
     backoff = _BACKOFFS.get(reason, _SOON)
     if backoff.tries is not None and attempts > backoff.tries:
         return None
     wait = min(backoff.base * 2.0 ** min(attempts - 1, 30), backoff.most)
-    return max(wait, retry_after or 0.0) * (1 + jitter / 5)
+    return max(wait, min(retry_after or 0.0, _LONGEST_RETRY_AFTER)) * (1 + jitter / 5)
 
 
 def next_step(backup: ImageBackup, demand: Demand, *, now: datetime, expiry: timedelta) -> NextStep:
     """What to do with the ImageBackup now."""
     status = backup.status
     if not demand.used and status.unused_since is not None:
-        left = (status.unused_since + expiry - now).total_seconds()
+        left = (expiry - (now - status.unused_since)).total_seconds()
         return NextStep(Step.EXPIRE) if left <= 0 else NextStep(Step.KEEP, left)
     if not demand.used:
         return NextStep(Step.KEEP, expiry.total_seconds())

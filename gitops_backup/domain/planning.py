@@ -7,7 +7,7 @@ can tell.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -48,14 +48,18 @@ class Route(StrEnum):
 class Target:
     """A place in Git that an Application deploys from.
 
-    `repository` is the normalised URL; `branch` is None for the repository's default branch. `blocked` and
-    `message` say why nothing can be written there.
+    `repository` is the same for all spellings of a URL, `url` one that works; `branch` is None for the
+    repository's default branch. `blocked` and `message` say why nothing can be written there.
     """
 
     repository: str
     branch: str | None
-    blocked: Reason | None = None
-    message: str = ""
+    url: str = field(compare=False, default="")
+    blocked: Reason | None = field(compare=False, default=None)
+    message: str = field(compare=False, default="")
+
+    def __str__(self) -> str:
+        return f"{self.repository} {self.branch or 'HEAD'}"
 
 
 @dataclass(frozen=True, slots=True)

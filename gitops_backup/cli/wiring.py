@@ -1,0 +1,224 @@
+"""From settings to the parts of the house: registries, Git, the cluster's watches."""
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gitops_backup.cluster.connection import Connection, Json
+from gitops_backup.cluster.keys import ObjectKey
+from gitops_backup.cluster.permissions import Permission
+from gitops_backup.cluster.resources import (
+    APPLICATIONS,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    EVENTS,
+    IMAGE_BACKUPS,
+    LEASES,
+    NAMESPACES,
+    PODS,
+    Resource,
+)
+from gitops_backup.controller.inventory import Concerned, Inventory
+from gitops_backup.domain.backups import ImageBackup
+from gitops_backup.domain.naming import Prefix
+from gitops_backup.domain.policy import Mode, Policy, Unmanaged
+from gitops_backup.domain.workloads import ANNOTATION, Kind, Pod, Workload, WorkloadKey
+from gitops_backup.errors import UsageError
+from gitops_backup.git.commits import Identity
+from gitops_backup.git.credentials import GitCredentials, Password
+from gitops_backup.git.repository import RepositoryUrl
+from gitops_backup.git.store import GitStore
+from gitops_backup.registry.client import RegistryClient
+from gitops_backup.registry.cooldown import Cooldowns
+from gitops_backup.registry.copier import Copier
+from gitops_backup.registry.credentials import (
+    Anonymous,
+    Authfile,
+    Credential,
+    Credentials,
+    DestinationCredentials,
+    SourceCredentials,
+)
+from gitops_backup.registry.failures import Side
+from gitops_backup.registry.locations import Location, Locations
+from gitops_backup.registry.registries import Registries
+from gitops_backup.registry.skopeo import Skopeo
+from gitops_backup.registry.slots import Slots
+from gitops_backup.settings import Settings
+from gitops_backup.sources.applications import Application
+
+_USER_FILE = "username"
+# the earlier system's documentation had the second spelling
+_PASSWORD_FILES = ("password", "passowrd")
+
+
+@contextmanager
+def open_registries(settings: Settings, policy: Policy, cancel: threading.Event) -> Iterator[Registries]:
+    """Both sides of every copy. Raises `UsageError` for what is wrong in the settings, or with skopeo."""
+    locations = _locations(settings)
+    cooldowns = Cooldowns(time.monotonic)
+    source = RegistryClient(
+        Side.SOURCE, locations=locations, credentials=_source_credentials(settings), cooldowns=cooldowns
+    )
+    destination = RegistryClient(
+        Side.DESTINATION,
+        locations=locations,
+        credentials=_destination_credentials(settings, policy),
+        cooldowns=cooldowns,
+    )
+    with tempfile.TemporaryDirectory(prefix="gitops-backup-") as folder:
+        skopeo = Skopeo(Path(folder), timeout=settings.copy_timeout)
+        skopeo.version()
+        copier = Copier(
+            source=source,
+            destination=destination,
+            skopeo=skopeo,
+            cooldowns=cooldowns,
+            slots=Slots(locations.concurrency()),
+        )
+        try:
+            yield Registries(source=source, destination=destination, copier=copier, cancel=cancel)
+        finally:
+            source.close()
+            destination.close()
+
+
+def open_git(settings: Settings, cancel: threading.Event) -> GitStore:
+    """The clones. Raises `UsageError` for what is wrong in the settings, or with git."""
+    return GitStore(
+        settings.cache / "git",
+        identity=Identity(settings.git_author_name, settings.git_author_email),
+        credentials=_git_credentials(settings),
+        timeout=settings.git_timeout,
+        cancel=cancel,
+    )
+
+
+class Feed:
+    """What the API server sends, projected and put into the inventory; `wake` gets whom it concerns."""
+
+    def __init__(self, inventory: Inventory, policy: Policy, wake: Callable[[Concerned], None]) -> None:
+        self._inventory = inventory
+        self._policy = policy
+        self._wake = wake
+
+    def workload(self, kind: Kind) -> tuple[Callable[[Json], Workload], Callable[[ObjectKey, Workload | None], None]]:
+        """How workloads of this kind are projected, and put."""
+
+        def put(key: ObjectKey, workload: Workload | None) -> None:
+            self._wake(self._inventory.put_workload(WorkloadKey(kind, *key), workload))
+
+        return lambda obj: Workload.project(kind, obj), put
+
+    def project_pod(self, obj: Json) -> Pod | None:
+        """A pod, where it is of a workload that is in scope."""
+        if obj["metadata"].get("namespace") in self._policy.restricted_namespaces:
+            return None
+        return Pod.project(obj)
+
+    def put_pod(self, key: ObjectKey, pod: Pod | None) -> None:
+        """A pod changed."""
+        self._wake(self._inventory.put_pod(key, pod))
+
+    def put_namespace(self, key: ObjectKey, directive: str | None) -> None:
+        """A namespace changed."""
+        self._wake(self._inventory.put_namespace(key.name, directive))
+
+    def put_backup(self, key: ObjectKey, backup: ImageBackup | None) -> None:
+        """An ImageBackup changed."""
+        self._wake(self._inventory.put_backup(key.name, backup))
+
+    def put_application(self, key: ObjectKey, application: Application | None) -> None:
+        """An Application changed."""
+        self._wake(self._inventory.put_application(key, application))
+
+
+def project_namespace(obj: Json) -> str | None:
+    """A namespace's annotation k8slab.io/image-backup."""
+    directive: str | None = (obj["metadata"].get("annotations") or {}).get(ANNOTATION)
+    return directive
+
+
+def permissions(policy: Policy, *, applications: bool) -> list[Permission]:
+    """What a controller with this policy does on the API server."""
+    everywhere: list[Resource] = [DEPLOYMENTS, DAEMON_SETS, PODS, NAMESPACES]
+    if applications:
+        everywhere.append(APPLICATIONS)
+    home = policy.backup_namespace
+    wanted = [Permission(verb, resource) for resource in everywhere for verb in ("list", "watch")]
+    wanted += [Permission(verb, IMAGE_BACKUPS, home) for verb in ("list", "watch")]
+    if policy.mode == Mode.REPORT:
+        return wanted
+    wanted += [Permission(verb, IMAGE_BACKUPS, home) for verb in ("create", "delete")]
+    wanted.append(Permission("update", IMAGE_BACKUPS, home, "status"))
+    wanted += [Permission("create", LEASES, home), Permission("create", EVENTS)]
+    if policy.mode == Mode.DIRECT or policy.unmanaged == Unmanaged.PATCH:
+        wanted += [Permission(verb, kind) for kind in (DEPLOYMENTS, DAEMON_SETS) for verb in ("get", "patch")]
+        wanted.append(Permission("get", NAMESPACES))
+    if policy.mode == Mode.GITOPS and applications:
+        wanted.append(Permission("patch", APPLICATIONS))
+    return wanted
+
+
+def _locations(settings: Settings) -> Locations:
+    return Locations(
+        Location(
+            Prefix.parse(prefix),
+            location=entry.location or prefix,
+            insecure=entry.insecure,
+            ca=entry.ca,
+            concurrency=entry.concurrency,
+        )
+        for prefix, entry in settings.registries.items()
+    )
+
+
+def _source_credentials(settings: Settings) -> Credentials:
+    if settings.source_authfile is None:
+        return Anonymous()
+    prefixes = [Prefix.parse(text) for text in settings.source_prefixes]
+    return SourceCredentials(Authfile.read(settings.source_authfile), prefixes)
+
+
+def _destination_credentials(settings: Settings, policy: Policy) -> Credentials:
+    username, password = settings.backup_repository_username, settings.backup_repository_password
+    if settings.backup_credentials is not None:
+        username, secret = _from_folder(settings.backup_credentials)
+    elif username is not None and password is not None:
+        secret = password.get_secret_value()
+    elif username is None and password is None:
+        return Anonymous()
+    else:
+        missing = "user name" if username is None else "password"
+        raise UsageError(f"the backup registry's {missing} is missing", hint="set both, or neither")
+    return DestinationCredentials(policy.naming.prefix, Credential(username, secret))
+
+
+def _from_folder(folder: Path) -> tuple[str, str]:
+    username = folder / _USER_FILE
+    password = next((folder / name for name in _PASSWORD_FILES if (folder / name).is_file()), None)
+    try:
+        if password is None:
+            raise UsageError(f"the folder {folder} has no file 'password'")
+        return username.read_text().rstrip("\r\n"), password.read_text().rstrip("\r\n")
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+
+def _git_credentials(settings: Settings) -> list[GitCredentials]:
+    has_password = settings.git_username is not None and settings.git_password is not None
+    if settings.git_credentials is None and not has_password:
+        return []
+    if settings.git_prefix is None:
+        raise UsageError(
+            "there are Git credentials, and no URL that they are for",
+            hint="set git_prefix, for example to https://git.example/team",
+        )
+    if settings.git_credentials is not None:
+        return [GitCredentials.from_folder(settings.git_prefix, settings.git_credentials)]
+    assert settings.git_username is not None and settings.git_password is not None  # noqa: S101, PT018
+    login = Password(settings.git_username, settings.git_password.get_secret_value())
+    return [GitCredentials(RepositoryUrl.parse_prefix(settings.git_prefix), login)]

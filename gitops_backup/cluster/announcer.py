@@ -1,0 +1,71 @@
+"""Events, written in the background: nothing waits for what is only there to be read."""
+
+import queue
+import threading
+from collections.abc import Mapping
+from typing import Literal
+
+from gitops_backup.cluster.events import EventRecorder
+from gitops_backup.cluster.resources import DEPLOYMENTS, IMAGE_BACKUPS
+from gitops_backup.domain.backups import ImageBackup
+from gitops_backup.domain.workloads import WorkloadKey
+
+_MOST_WAITING = 10_000
+
+_Event = tuple[Mapping[str, str], str, str, Literal["Normal", "Warning"]]
+
+
+class Announcer:
+    """Tells what happened on ImageBackups and workloads; when too much waits, the newest is lost."""
+
+    def __init__(self, recorder: EventRecorder) -> None:
+        self._recorder = recorder
+        self._waiting: queue.Queue[_Event | None] = queue.Queue(_MOST_WAITING)
+        self._thread = threading.Thread(target=self._write, name="events", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Write what waits, for at most `timeout` seconds."""
+        if self._thread.ident is None:
+            return
+        try:
+            self._waiting.put(None, timeout=timeout)
+        except queue.Full:
+            return
+        self._thread.join(timeout)
+
+    def backup(self, backup: ImageBackup, *, reason: str, note: str, warning: bool = False) -> None:
+        """An event on an ImageBackup."""
+        regarding = {
+            "apiVersion": IMAGE_BACKUPS.api_version,
+            "kind": IMAGE_BACKUPS.kind,
+            "namespace": backup.namespace,
+            "name": backup.name,
+            "uid": backup.uid,
+        }
+        self._put((regarding, reason, note, "Warning" if warning else "Normal"))
+
+    def workload(self, key: WorkloadKey, uid: str, *, reason: str, note: str, warning: bool = False) -> None:
+        """An event on a workload."""
+        regarding = {
+            "apiVersion": DEPLOYMENTS.api_version,
+            "kind": key.kind,
+            "namespace": key.namespace,
+            "name": key.name,
+            "uid": uid,
+        }
+        self._put((regarding, reason, note, "Warning" if warning else "Normal"))
+
+    def _put(self, event: _Event) -> None:
+        try:
+            self._waiting.put_nowait(event)
+        except queue.Full:
+            return
+
+    def _write(self) -> None:
+        while (event := self._waiting.get()) is not None:
+            regarding, reason, note, kind = event
+            self._recorder.event(regarding, reason=reason, action="Backup", note=note, type=kind)

@@ -1,0 +1,118 @@
+"""What is read again before a decision is acted on, and every write but the Lease and events.
+
+A write says what it was computed from: a status the object's resourceVersion, a patch its own `test`
+operations, a delete the object's uid. When that does not hold any more, it is a `Conflict`: look again.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gitops_backup.cluster.connection import Connection, Json
+from gitops_backup.cluster.errors import Invalid, NotFound
+from gitops_backup.cluster.resources import (
+    APPLICATIONS,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    IMAGE_BACKUPS,
+    NAMESPACES,
+    Resource,
+)
+from gitops_backup.domain.backups import ImageBackup, Status
+from gitops_backup.domain.images import Reference
+from gitops_backup.domain.workloads import ANNOTATION, Kind, WorkloadKey
+from gitops_backup.errors import Conflict
+
+_REFRESH_ANNOTATION = "argocd.argoproj.io/refresh"
+_WORKLOADS: dict[str, Resource] = {Kind.DEPLOYMENT: DEPLOYMENTS, Kind.DAEMON_SET: DAEMON_SETS}
+
+
+class ClusterWriter:
+    """Reads and writes single objects; ImageBackups live in `namespace`.
+
+    All methods raise what `Connection` raises, `Conflict` where an object is no longer as it was seen.
+    """
+
+    def __init__(self, connection: Connection, *, namespace: str) -> None:
+        self._connection = connection
+        self._namespace = namespace
+
+    def read(self, key: WorkloadKey) -> Json | None:
+        """The workload's object as it is now; None when it is gone."""
+        try:
+            return self._connection.get(_path(key))
+        except NotFound:
+            return None
+
+    def directive(self, namespace: str) -> str | None:
+        """The annotation k8slab.io/image-backup of a namespace as it is now."""
+        try:
+            found = self._connection.get(NAMESPACES.path(name=namespace))
+        except NotFound:
+            return None
+        directive: str | None = (found["metadata"].get("annotations") or {}).get(ANNOTATION)
+        return directive
+
+    def patch(self, key: WorkloadKey, operations: Sequence[dict[str, Any]]) -> None:
+        """Apply a JSON patch to a workload as a whole; `Conflict` when a test in it fails, or it is gone."""
+        try:
+            self._connection.json_patch(_path(key), operations)
+        except (Invalid, NotFound) as error:
+            raise Conflict(f"{key} changed: {error.message}") from error
+
+    def create_backup(self, name: str, image: Reference) -> None:
+        """Make an ImageBackup; that it is there already is fine."""
+        body: Json = {
+            "apiVersion": IMAGE_BACKUPS.api_version,
+            "kind": IMAGE_BACKUPS.kind,
+            "metadata": {"name": name, "namespace": self._namespace},
+            "spec": {"image": str(image)},
+        }
+        try:
+            self._connection.create(IMAGE_BACKUPS.path(self._namespace), body)
+        except Conflict:
+            return
+
+    def write_status(self, backup: ImageBackup, status: Status) -> ImageBackup:
+        """Replace the status of an ImageBackup, and return what the object is afterwards."""
+        body: Json = {
+            "apiVersion": IMAGE_BACKUPS.api_version,
+            "kind": IMAGE_BACKUPS.kind,
+            "metadata": {
+                "name": backup.name,
+                "namespace": backup.namespace,
+                "uid": backup.uid,
+                "resourceVersion": backup.resource_version,
+            },
+            "spec": backup.spec.model_dump(mode="json", exclude_defaults=True),
+            "status": status.as_json(),
+        }
+        path = IMAGE_BACKUPS.path(backup.namespace, backup.name)
+        try:
+            written = ImageBackup.project(self._connection.replace_status(path, body))
+        except NotFound as error:
+            raise Conflict(f"the ImageBackup {backup.name} is gone") from error
+        if written is None:
+            raise Conflict(f"the ImageBackup {backup.name} names no image any more")
+        return written
+
+    def delete(self, backup: ImageBackup) -> None:
+        """Delete an ImageBackup as it was seen; that it is gone already is fine."""
+        preconditions = {"uid": backup.uid, "resourceVersion": backup.resource_version}
+        try:
+            self._connection.delete(
+                IMAGE_BACKUPS.path(backup.namespace, backup.name), preconditions=preconditions
+            )
+        except NotFound:
+            return
+
+    def refresh(self, namespace: str, name: str) -> None:
+        """Ask Argo CD to look at an Application's source now; that the Application is gone is fine."""
+        body: Json = {"metadata": {"annotations": {_REFRESH_ANNOTATION: "normal"}}}
+        try:
+            self._connection.merge_patch(APPLICATIONS.path(namespace, name), body)
+        except NotFound:
+            return
+
+
+def _path(key: WorkloadKey) -> str:
+    return _WORKLOADS[key.kind].path(key.namespace, key.name)

@@ -1,0 +1,412 @@
+"""The reconciler of ImageBackups: copy, verify, keep the record, expire.
+
+What a backup's tag shall hold is written to the object before anything is pushed, guarded by the version of the
+object that the decision was made from: of several workers, replicas, or a leader that was paused, one wins, and
+the others look again.
+"""
+
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from gitops_backup.controller.inventory import Inventory
+from gitops_backup.controller.journal import Journal
+from gitops_backup.controller.worker import DONE, After, Outcome
+from gitops_backup.domain.backups import (
+    MOST_DIGESTS,
+    MOST_NAMED_USERS,
+    ConditionType,
+    Demand,
+    DigestRecord,
+    ImageBackup,
+    Phase,
+    Status,
+    Step,
+    next_step,
+    observed,
+    retry_in,
+)
+from gitops_backup.domain.images import Reference
+from gitops_backup.domain.policy import Policy
+from gitops_backup.domain.reasons import Reason
+from gitops_backup.domain.workloads import WorkloadKey
+from gitops_backup.metrics import Metrics
+from gitops_backup.registry.failures import CopyFailed
+
+_QUIET_SECONDS = 5.0
+_COMPARE_AGAIN = timedelta(hours=1)
+
+
+class Resolution(Protocol):
+    """Which digest an image stands for, and the running digests that are part of it."""
+
+    @property
+    def digest(self) -> str:
+        """The digest to copy."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The running digests that are part of it: of one platform, or of a configuration."""
+
+
+class Copied(Protocol):
+    """What a copy in the backup registry holds."""
+
+    @property
+    def manifests(self) -> tuple[str, ...]:
+        """The digests within it."""
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """Its platforms."""
+
+    @property
+    def size(self) -> int | None:
+        """Its size in bytes."""
+
+    @property
+    def copied(self) -> bool:
+        """Whether anything had to be copied."""
+
+
+class Registries(Protocol):
+    """The source registries and the backup registry. All methods raise `CopyFailed`."""
+
+    def resolve(self, source: Reference, running: Collection[str]) -> Resolution:
+        """Which digest to copy for a source, given the digests that run of it."""
+
+    def held(self, backup: Reference) -> str | None:
+        """The digest that the backup registry has under this name; None where it has none."""
+
+    def offers(self, source: Reference) -> bool:
+        """Whether the source registry has this digest."""
+
+    def copy(self, source: Reference, backup: Reference, *, platforms: Collection[str]) -> Copied:
+        """Copy a source, by digest, to a tag in the backup registry, and verify the copy."""
+
+
+class BackupWriter(Protocol):
+    """Writes ImageBackups. All methods raise `Conflict` when the object is no longer as it was seen."""
+
+    def write_status(self, backup: ImageBackup, status: Status) -> ImageBackup:
+        """Replace the status; what the object is afterwards."""
+
+    def delete(self, backup: ImageBackup) -> None:
+        """Delete the object; that it is gone already is fine."""
+
+
+class Announcer(Protocol):
+    """Tells people what happened, as events on objects."""
+
+    def backup(self, backup: ImageBackup, *, reason: str, note: str, warning: bool = False) -> None:
+        """An event on an ImageBackup."""
+
+    def workload(self, key: WorkloadKey, uid: str, *, reason: str, note: str, warning: bool = False) -> None:
+        """An event on a workload."""
+
+
+class BackupReconciler:
+    """Takes the name of an ImageBackup, and does its next step.
+
+    `now` returns the time in UTC in whole seconds, as objects hold it; `clock` seconds that never go back;
+    `random` a number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        inventory: Inventory,
+        journal: Journal,
+        registries: Registries,
+        writer: BackupWriter,
+        announcer: Announcer,
+        policy: Policy,
+        expiry: timedelta,
+        metrics: Metrics,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+        random: Callable[[], float],
+    ) -> None:
+        self._inventory = inventory
+        self._journal = journal
+        self._registries = registries
+        self._writer = writer
+        self._announcer = announcer
+        self._policy = policy
+        self._expiry = expiry
+        self._metrics = metrics
+        self._now = now
+        self._clock = clock
+        self._random = random
+        self._log = structlog.get_logger(reconciler="backup")
+        self._lock = threading.Lock()
+        self._suspects: set[str] = set()
+        self._written: dict[str, float] = {}
+
+    def suspect(self, name: str) -> None:
+        """Somebody found that the backup registry does not have what the record says: compare again."""
+        with self._lock:
+            self._suspects.add(name)
+
+    def reconcile(self, name: str) -> Outcome:
+        """Do the next step of the ImageBackup of this name."""
+        recorded, backup = self._inventory.recorded(name), self._inventory.backup(name)
+        if recorded is None or backup is None or backup.deleting:
+            self._written.pop(name, None)
+            return DONE
+        demand = self._inventory.demand(backup)
+        name_of_backup = self._policy.naming.backup(backup.image)
+        backup = replace(backup, status=observed(backup, demand, name=name_of_backup, now=self._now()))
+        if self._is_suspect(name) and self._lost(backup):
+            return After(0)
+        step = next_step(backup, demand, now=self._now(), expiry=self._expiry)
+        if step.step == Step.EXPIRE:
+            self._writer.delete(recorded)
+            return DONE
+        if step.step == Step.COPY:
+            return self._copy(backup, demand)
+        return self._keep(recorded, backup, step.after)
+
+    def record(self, name: str) -> None:
+        """Write the journal's news about an ImageBackup to its status, now. Raises `Conflict`."""
+        backup = self._inventory.backup(name)
+        if backup is not None and self._journal.pending(name):
+            self._write(backup, backup.status)
+
+    def _keep(self, recorded: ImageBackup, backup: ImageBackup, after: float | None) -> Outcome:
+        if backup.status != recorded.status:
+            rest = self._written.get(backup.name, float("-inf")) + _QUIET_SECONDS - self._clock()
+            if rest > 0 and not self._journal.urgent(backup.name):
+                return After(rest)
+            self._write(backup, backup.status)
+        return DONE if after is None else After(after)
+
+    def _copy(self, backup: ImageBackup, demand: Demand) -> Outcome:
+        began, claimed = self._clock(), backup
+        try:
+            claimed = self._claim(backup, demand)
+            status = self._copied(claimed, demand, began)
+        except CopyFailed as failure:
+            if backup.status.digest is None and backup.image.digest is None:
+                return self._adopt(claimed, demand, failure)
+            return self._failed(claimed, demand, failure)
+        self._write(claimed, status)
+        return After(0)
+
+    def _claim(self, backup: ImageBackup, demand: Demand) -> ImageBackup:
+        """The ImageBackup with the digest on record that its tag shall hold; nobody else pushes another one."""
+        if backup.verified:
+            return backup  # only further digests are wanted
+        status = backup.status
+        digest, parts = status.digest or backup.image.digest, status.manifests
+        if digest is None:
+            resolution = self._registries.resolve(backup.image, tuple(demand.running))
+            digest, parts = resolution.digest, resolution.parts
+        running = status.model_copy(
+            update={
+                "phase": Phase.RUNNING,
+                "digest": digest,
+                "manifests": parts,
+                "create_at": status.create_at or self._now(),
+                "attempts": status.attempts + 1,
+                "next_attempt": None,
+            }
+        )
+        return self._write(backup, running)
+
+    def _copied(self, backup: ImageBackup, demand: Demand, began: float) -> Status:
+        status, digest = backup.status, backup.status.digest
+        if not backup.verified and digest is not None:
+            place = self._policy.naming.place(backup.image, digest)
+            copied = self._registries.copy(
+                backup.image.at(digest), place, platforms=backup.spec.platforms
+            )
+            took = self._clock() - began
+            self._metrics.copies.labels("Copied" if copied.copied else "Present").inc()
+            self._metrics.copy_seconds.observe(took)
+            note = f"{backup.image} is backed up as {status.backup} ({digest[:19]}…) in {took:.1f} s"
+            self._announcer.backup(backup, reason="Copied", note=note)
+            status = self._verified(backup, copied, took)
+        return self._with_running(backup, status, demand)
+
+    def _verified(self, backup: ImageBackup, copied: Copied, took: float) -> Status:
+        now = self._now()
+        status = backup.status.model_copy(
+            update={
+                "phase": Phase.DONE,
+                "manifests": tuple(sorted({*backup.status.manifests, *copied.manifests})),
+                "platforms": copied.platforms,
+                "size": copied.size,
+                "completed_at": now,
+                "duration": f"{took:.1f}s",
+                "attempts": 0,
+                "next_attempt": None,
+            }
+        )
+        message = f"{backup.status.backup} holds {backup.status.digest}"
+        return self._judged(backup, status, copied=True, verified=True, reason="Verified", message=message)
+
+    def _with_running(self, backup: ImageBackup, status: Status, demand: Demand) -> Status:
+        """The status with each further digest that runs held by its anchor, as far as that can be done."""
+        now, naming = self._now(), self._policy.naming
+        records = {record.digest: record for record in status.digests}
+        missing: list[str] = []
+        for digest, workloads in demand.running.items():
+            place = naming.place(backup.image, digest)
+            verified = digest == status.digest or digest in status.manifests
+            if not verified:
+                place = naming.anchor(backup.image, digest)
+                known = records.get(digest)
+                verified = (known is not None and known.verified) or self._anchored(backup, digest, place)
+                missing += [] if verified else [digest]
+            old = records.get(digest)
+            records[digest] = DigestRecord(
+                digest=digest,
+                tag=place.tag or "",
+                verified=verified,
+                since=old.since if old is not None else now,
+                workloads=tuple(str(key) for key in workloads[:MOST_NAMED_USERS]),
+            )
+        kept = sorted(records.values(), key=lambda r: (r.since or now, r.digest))[-MOST_DIGESTS:]
+        status = status.model_copy(
+            update={"digests": tuple(kept), "next_attempt": now + _COMPARE_AGAIN if missing else None}
+        )
+        return self._with_tag_moved(backup, status, demand)
+
+    def _with_tag_moved(self, backup: ImageBackup, status: Status, demand: Demand) -> Status:
+        others = [d for d in demand.running if d != status.digest and d not in status.manifests]
+        if not others and status.condition(ConditionType.TAG_MOVED) is None:
+            return status
+        message = (
+            f"the tag's backup holds {status.digest}, and {', '.join(sorted(others))} runs as well"
+            if others
+            else "what runs is what the backup holds"
+        )
+        return status.with_condition(
+            ConditionType.TAG_MOVED,
+            bool(others),
+            reason="OtherDigestRuns" if others else "SameDigest",
+            message=message,
+            generation=backup.generation,
+            now=self._now(),
+        )
+
+    def _anchored(self, backup: ImageBackup, digest: str, place: Reference) -> bool:
+        try:
+            self._registries.copy(backup.image.at(digest), place, platforms=())
+        except CopyFailed as failure:
+            self._announcer.backup(backup, reason=failure.reason, note=failure.message, warning=True)
+            return False
+        return True
+
+    def _adopt(self, backup: ImageBackup, demand: Demand, failure: CopyFailed) -> Outcome:
+        """A first copy failed, perhaps because the backup registry has the tag from an earlier time.
+
+        What it has is taken for the source's own where the source offers that digest. Where workloads use it
+        already and the source cannot be asked, it is on record, and compared later.
+        """
+        held = self._registries.held(self._policy.naming.backup(backup.image))
+        if held is None or held == backup.status.digest:
+            return self._failed(backup, demand, failure)
+        if failure.reason == Reason.NAME_CONFLICT and self._registries.offers(backup.image.at(held)):
+            self._write(backup, backup.status.model_copy(update={"digest": held, "attempts": 0}))
+            return After(0)
+        if demand.sources:
+            return self._failed(backup, demand, failure)
+        now = self._now()
+        status = backup.status.model_copy(
+            update={
+                "phase": Phase.DONE,
+                "digest": None,
+                "create_at": backup.status.create_at or now,
+                "next_attempt": now + _COMPARE_AGAIN,
+            }
+        )
+        message = f"{backup.status.backup} holds {held}, which was not compared: {failure.message}"
+        status = self._judged(
+            backup, status, copied=True, verified=None, reason=failure.reason, message=message
+        )
+        self._write(backup, status)
+        return After(_COMPARE_AGAIN.total_seconds())
+
+    def _failed(self, backup: ImageBackup, demand: Demand, failure: CopyFailed) -> Outcome:
+        now, status = self._now(), backup.status
+        self._metrics.copies.labels(failure.reason).inc()
+        attempts = status.attempts if status.phase == Phase.RUNNING else status.attempts + 1
+        wait = retry_in(
+            failure.reason, attempts=attempts, retry_after=failure.retry_after, jitter=self._random()
+        )
+        status = status.model_copy(
+            update={
+                "phase": Phase.FAILED,
+                "create_at": status.create_at or now,
+                "attempts": attempts,
+                "next_attempt": None if wait is None else now + timedelta(seconds=wait),
+            }
+        )
+        status = self._judged(
+            backup, status, copied=False, verified=False, reason=failure.reason, message=str(failure)
+        )
+        written = self._write(backup, status)
+        self._announcer.backup(written, reason=failure.reason, note=str(failure), warning=True)
+        for key in demand.sources[:MOST_NAMED_USERS]:
+            workload = self._inventory.workload(key)
+            if workload is not None:
+                note = f"{backup.image} cannot be backed up: {failure}"
+                self._announcer.workload(key, workload.uid, reason=failure.reason, note=note, warning=True)
+        self._log.warning("a copy failed", image=str(backup.image), reason=failure.reason, error=str(failure))
+        return DONE if wait is None else After(wait)
+
+    def _is_suspect(self, name: str) -> bool:
+        with self._lock:
+            return name in self._suspects
+
+    def _lost(self, backup: ImageBackup) -> bool:
+        """Look whether the registry really lost a suspect's tag, and put that on record."""
+        digest = backup.status.digest
+        if backup.verified and digest is not None:
+            held = self._registries.held(self._policy.naming.place(backup.image, digest))
+            if held != digest:
+                message = f"the backup registry has {held or 'nothing'} instead of {digest}"
+                status = backup.status.model_copy(update={"phase": Phase.PENDING, "next_attempt": None})
+                status = self._judged(
+                    backup, status, copied=False, verified=False, reason=Reason.BACKUP_PENDING, message=message
+                )
+                self._write(backup, status)
+                self._announcer.backup(backup, reason="Lost", note=message, warning=True)
+                self._forget_suspect(backup.name)
+                return True
+        self._forget_suspect(backup.name)
+        return False
+
+    def _forget_suspect(self, name: str) -> None:
+        with self._lock:
+            self._suspects.discard(name)
+
+    def _judged(
+        self,
+        backup: ImageBackup,
+        status: Status,
+        *,
+        copied: bool,
+        verified: bool | None,
+        reason: str,
+        message: str,
+    ) -> Status:
+        now, generation = self._now(), backup.generation
+        for kind, value in ((ConditionType.COPIED, copied), (ConditionType.VERIFIED, verified)):
+            status = status.with_condition(
+                kind, value, reason=reason, message=message, generation=generation, now=now
+            )
+        return status
+
+    def _write(self, backup: ImageBackup, status: Status) -> ImageBackup:
+        written = self._writer.write_status(backup, status)
+        self._written[backup.name] = self._clock()
+        self._journal.forget(backup.name, {r.key: r for r in written.status.rewrites})
+        self._inventory.put_backup(written.name, written)
+        return written

@@ -1,0 +1,340 @@
+"""What is in the cluster, as far as decisions need it: projections, and the indexes between them.
+
+It is filled by watches, or once from lists for a dry run. Each change answers whom it concerns, so that the
+queues need not know why.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from gitops_backup.controller.journal import Journal
+from gitops_backup.domain.backups import Demand, ImageBackup
+from gitops_backup.domain.images import InvalidReference, Reference
+from gitops_backup.domain.naming import object_name
+from gitops_backup.domain.planning import Management
+from gitops_backup.domain.policy import Namespaces, Policy, out_of_scope
+from gitops_backup.domain.workloads import Pod, Workload, WorkloadKey
+from gitops_backup.sources.applications import Application
+
+ObjectKey = tuple[str, str]
+"""A namespace and a name."""
+
+Manage = Callable[[Application], Management]
+
+
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """Whom a change concerns: workloads, and ImageBackups by name."""
+
+    workloads: frozenset[WorkloadKey] = frozenset()
+    backups: frozenset[str] = frozenset()
+
+
+class _BackupIndex:
+    """The ImageBackups by name, by the name of their backup, and how many there are in each repository."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self.by_name: dict[str, ImageBackup] = {}
+        self._by_backup: dict[str, str] = {}
+        self._repositories: Counter[str] = Counter()
+
+    def put(self, name: str, backup: ImageBackup | None) -> None:
+        old = self.by_name.pop(name, None)
+        if old is not None:
+            self._by_backup.pop(str(self._name_of(old)), None)
+            self._repositories[self._name_of(old).name] -= 1
+        if backup is not None:
+            self.by_name[name] = backup
+            self._by_backup[str(self._name_of(backup))] = name
+            self._repositories[self._name_of(backup).name] += 1
+
+    def of_source(self, source: Reference) -> ImageBackup | None:
+        return self.by_name.get(object_name(source))
+
+    def of_backup(self, backup: Reference) -> ImageBackup | None:
+        name = self._by_backup.get(str(backup))
+        return self.by_name.get(name) if name is not None else None
+
+    def know_repository(self, backup: Reference) -> bool:
+        return self._repositories[backup.name] > 0
+
+    def _name_of(self, backup: ImageBackup) -> Reference:
+        return self._policy.naming.backup(backup.image)
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A workload, its images in normal form with the containers that name them, and its pods."""
+
+    workload: Workload | None = None
+    images: tuple[tuple[str, Reference], ...] = ()
+    pods: dict[ObjectKey, Pod] = field(default_factory=dict)
+
+
+class Inventory:
+    """All that is known of a cluster; may be used from any thread. It is the `Facts` of decisions.
+
+    `manage` tells from an Application what it means for a workload that it tracks. Reading an ImageBackup
+    gives it with the journal's news in it.
+    """
+
+    def __init__(self, policy: Policy, journal: Journal, *, manage: Manage) -> None:
+        self._policy = policy
+        self._journal = journal
+        self._manage = manage
+        self._lock = threading.RLock()
+        self._entries: dict[WorkloadKey, _Entry] = {}
+        self._pod_owners: dict[ObjectKey, WorkloadKey] = {}
+        self._users: dict[Reference, set[WorkloadKey]] = {}
+        self._directives: dict[str, str] = {}
+        self._index = _BackupIndex(policy)
+        self._applications: dict[ObjectKey, tuple[Application, Management]] = {}
+        self._tracked: dict[WorkloadKey, ObjectKey] = {}
+
+    # -- changes ------------------------------------------------------------------------------------------
+
+    def put_workload(self, key: WorkloadKey, workload: Workload | None) -> Concerned:
+        """A workload is as given now, or gone."""
+        with self._lock:
+            entry = self._entries.setdefault(key, _Entry())
+            before = {image for _, image in entry.images}
+            entry.workload = workload
+            entry.images = _images(workload) if workload is not None else ()
+            after = {image for _, image in entry.images}
+            for image in before - after:
+                self._users[image].discard(key)
+                if not self._users[image]:
+                    del self._users[image]
+            for image in after - before:
+                self._users.setdefault(image, set()).add(key)
+            self._drop_if_empty(key, entry)
+            if workload is not None:
+                self._look(workload, entry.images)
+            return Concerned(frozenset({key}), frozenset(self._names(before | after)))
+
+    def put_pod(self, key: ObjectKey, pod: Pod | None) -> Concerned:
+        """A pod is as given now, or gone (then `pod` is None and `key` tells which)."""
+        with self._lock:
+            concerned: set[WorkloadKey] = set()
+            old = self._pod_owners.pop(key, None)
+            if old is not None:
+                del self._entries[old].pods[key]
+                concerned.add(old)
+            if pod is not None:
+                self._entries.setdefault(pod.workload, _Entry()).pods[key] = pod
+                self._pod_owners[key] = pod.workload
+                concerned.add(pod.workload)
+            for owner in concerned:
+                self._drop_if_empty(owner, self._entries[owner])
+            images = {image for o in concerned if o in self._entries for _, image in self._entries[o].images}
+            return Concerned(frozenset(concerned), frozenset(self._names(images)))
+
+    def put_namespace(self, name: str, directive: str | None) -> Concerned:
+        """A namespace's annotation is as given now."""
+        with self._lock:
+            if self._directives.get(name) == directive:
+                return Concerned()
+            if directive is None:
+                del self._directives[name]
+            else:
+                self._directives[name] = directive
+            everywhere = name == self._policy.backup_namespace
+            keys = {key for key in self._entries if everywhere or key.namespace == name}
+            images = {image for key in keys for _, image in self._entries[key].images}
+            return Concerned(frozenset(keys), frozenset(self._names(images)))
+
+    def put_backup(self, name: str, backup: ImageBackup | None) -> Concerned:
+        """An ImageBackup is as given now, or gone."""
+        with self._lock:
+            old = self._index.by_name.get(name)
+            if old is not None and backup is not None and _older(backup, old):
+                return Concerned()  # the watch is behind what was written here
+            self._index.put(name, backup)
+            keys = {key for b in (old, backup) if b is not None for key in self._users_of(b)}
+            if backup is not None:
+                for key in keys:
+                    entry = self._entries[key]
+                    if entry.workload is not None:
+                        self._look(entry.workload, entry.images)
+            return Concerned(frozenset(keys), frozenset({name}))
+
+    def put_application(self, key: ObjectKey, application: Application | None) -> Concerned:
+        """An Application is as given now, or gone."""
+        with self._lock:
+            old = self._applications.pop(key, None)
+            concerned: set[WorkloadKey] = set()
+            if old is not None:
+                concerned |= {w for w in old[0].workloads if self._tracked.get(w) == key}
+                for workload in concerned:
+                    del self._tracked[workload]
+            if application is not None:
+                self._applications[key] = application, self._manage(application)
+                self._tracked |= dict.fromkeys(application.workloads, key)
+                concerned |= set(application.workloads)
+            return Concerned(frozenset(concerned))
+
+    # -- facts --------------------------------------------------------------------------------------------
+
+    @property
+    def backups(self) -> "Inventory":
+        """The ImageBackups: the inventory itself knows them."""
+        return self
+
+    @property
+    def namespaces(self) -> Namespaces:
+        """The namespaces' annotations, as of now and later."""
+        return Namespaces(self._directives)
+
+    def workloads(self) -> Iterable[Workload]:
+        """All workloads, sorted by key."""
+        with self._lock:
+            entries = [(key, entry.workload) for key, entry in self._entries.items()]
+        return [workload for _, workload in sorted(entries, key=lambda e: e[0]) if workload is not None]
+
+    def running(self, workload: WorkloadKey) -> Mapping[tuple[str, str], frozenset[str]]:
+        """The digests that the workload's pods run, by container and image as the pods' specs name it."""
+        with self._lock:
+            entry = self._entries.get(workload)
+            pods = list(entry.pods.values()) if entry is not None else []
+        found: dict[tuple[str, str], frozenset[str]] = {}
+        for pod in pods:
+            for container, image, digest in pod.running:
+                found[container, image] = found.get((container, image), frozenset()) | {digest}
+        return found
+
+    def management(self, workload: Workload) -> Management | None:
+        """What Argo CD has to say about the workload; None where it does not track it."""
+        with self._lock:
+            key = self._tracked.get(workload.key) or self._claimed(workload)
+            known = self._applications.get(key) if key is not None else None
+            return known[1] if known is not None else None
+
+    def of_source(self, source: Reference) -> ImageBackup | None:
+        """The ImageBackup whose object has this source's name, whatever source it records."""
+        with self._lock:
+            return self._with_news(self._index.of_source(source))
+
+    def of_backup(self, backup: Reference) -> ImageBackup | None:
+        """The ImageBackup that stands for this backup."""
+        with self._lock:
+            return self._with_news(self._index.of_backup(backup))
+
+    def know_repository(self, backup: Reference) -> bool:
+        """Whether any ImageBackup has its backup in this repository."""
+        with self._lock:
+            return self._index.know_repository(backup)
+
+    # -- more to ask --------------------------------------------------------------------------------------
+
+    def workload(self, key: WorkloadKey) -> Workload | None:
+        """One workload."""
+        with self._lock:
+            entry = self._entries.get(key)
+            return entry.workload if entry is not None else None
+
+    def backup(self, name: str) -> ImageBackup | None:
+        """One ImageBackup, with the journal's news in it."""
+        with self._lock:
+            return self._with_news(self._index.by_name.get(name))
+
+    def recorded(self, name: str) -> ImageBackup | None:
+        """One ImageBackup as it is on record, without news."""
+        with self._lock:
+            return self._index.by_name.get(name)
+
+    def backup_names(self) -> list[str]:
+        """The names of all ImageBackups, sorted."""
+        with self._lock:
+            return sorted(self._index.by_name)
+
+    def managed(self) -> list[tuple[Application, Management]]:
+        """All Applications with what they mean for their workloads, sorted by key."""
+        with self._lock:
+            return [known for _, known in sorted(self._applications.items(), key=lambda e: e[0])]
+
+    def tracked_by(self, application: Application) -> list[Workload]:
+        """The workloads that an Application tracks, sorted by key."""
+        with self._lock:
+            keys = sorted(application.workloads)
+            return [w for key in keys if (w := self.workload(key)) is not None]
+
+    def demand(self, backup: ImageBackup) -> Demand:
+        """Who asks for an ImageBackup now."""
+        name = self._policy.naming.backup(backup.image)
+        with self._lock:
+            namers = [
+                key for key in sorted(self._users.get(backup.image, ())) if self._in_scope(key)
+            ]
+            running: dict[str, list[WorkloadKey]] = {}
+            for key in namers:
+                entry = self._entries[key]
+                containers = {container for container, image in entry.images if image == backup.image}
+                for (container, _), digests in self.running(key).items():
+                    for digest in digests if container in containers else ():
+                        running.setdefault(digest, []).append(key)
+            return Demand(
+                sources=tuple(namers),
+                backups=tuple(sorted(self._users.get(name, ()))),
+                running={digest: tuple(dict.fromkeys(keys)) for digest, keys in sorted(running.items())},
+            )
+
+    # -- within -------------------------------------------------------------------------------------------
+
+    def _in_scope(self, key: WorkloadKey) -> bool:
+        workload = self._entries[key].workload
+        return workload is not None and out_of_scope(workload, self.namespaces, self._policy) is None
+
+    def _with_news(self, backup: ImageBackup | None) -> ImageBackup | None:
+        return self._journal.apply(backup) if backup is not None else None
+
+    def _look(self, workload: Workload, images: tuple[tuple[str, Reference], ...]) -> None:
+        for container, image in images:
+            source, backup = self._index.of_source(image), self._index.of_backup(image)
+            if source is not None and source.image == image:
+                self._journal.look(source, workload, container=container, names_backup=False)
+            if backup is not None:
+                self._journal.look(backup, workload, container=container, names_backup=True)
+
+    def _claimed(self, workload: Workload) -> ObjectKey | None:
+        """The Application that the workload's own tracking annotation names."""
+        return next(
+            (key for key, (app, _) in self._applications.items() if app.claims(workload)), None
+        ) if workload.tracking_id else None
+
+    def _names(self, images: Iterable[Reference]) -> Iterable[str]:
+        for image in images:
+            found = self._index.of_backup(image) or self._index.of_source(image)
+            if found is not None:
+                yield found.name
+
+    def _users_of(self, backup: ImageBackup) -> set[WorkloadKey]:
+        name = self._policy.naming.backup(backup.image)
+        return self._users.get(backup.image, set()) | self._users.get(name, set())
+
+    def _drop_if_empty(self, key: WorkloadKey, entry: _Entry) -> None:
+        if entry.workload is None and not entry.pods:
+            self._entries.pop(key, None)
+
+
+def _older(backup: ImageBackup, known: ImageBackup) -> bool:
+    """Whether one version of an object is older than another, as far as the API server lets that be seen.
+
+    Kubernetes documentation, "API Concepts", "Resource versions": of the same kind, they compare as integers.
+    """
+    versions = backup.resource_version, known.resource_version
+    if backup.uid != known.uid or not all(version.isdecimal() for version in versions):
+        return False
+    return int(versions[0]) < int(versions[1])
+
+
+def _images(workload: Workload) -> tuple[tuple[str, Reference], ...]:
+    found = []
+    for container in workload.containers:
+        try:
+            found.append((container.name, Reference.parse(container.image)))
+        except InvalidReference:
+            continue
+    return tuple(found)

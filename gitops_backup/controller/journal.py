@@ -1,0 +1,67 @@
+"""Rewrites as they were seen last, before they are on record in their ImageBackup.
+
+Each look at a workload can change what became of its rewrites, and one ImageBackup can have hundreds of them:
+they are gathered here and written together. What is lost with the process is at most the last few seconds of
+observation; the state itself is observed again.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from gitops_backup.domain.backups import ImageBackup, Rewrite, RewriteState
+from gitops_backup.domain.rewrites import merged, observe
+from gitops_backup.domain.workloads import Workload
+
+RewriteKey = tuple[str, str]
+
+
+class Journal:
+    """The rewrites of each ImageBackup (by its name) that are not on record yet. `now` returns the time in UTC."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+        self._news: dict[str, dict[RewriteKey, Rewrite]] = {}
+
+    def note(self, backup: str, rewrite: Rewrite) -> None:
+        """Remember what became of a rewrite."""
+        with self._lock:
+            self._news.setdefault(backup, {})[rewrite.key] = rewrite
+
+    def forget(self, backup: str, recorded: Mapping[RewriteKey, Rewrite]) -> None:
+        """Drop what is on record now, unless there was news in between."""
+        with self._lock:
+            news = self._news.get(backup, {})
+            for key, rewrite in recorded.items():
+                if news.get(key) == rewrite:
+                    del news[key]
+            if not news:
+                self._news.pop(backup, None)
+
+    def pending(self, backup: str) -> Mapping[RewriteKey, Rewrite]:
+        """What is not on record yet."""
+        with self._lock:
+            return dict(self._news.get(backup, {}))
+
+    def urgent(self, backup: str) -> bool:
+        """Whether somebody undid a rewrite, which decisions must know before anything else happens."""
+        return any(r.state == RewriteState.REVERTED for r in self.pending(backup).values())
+
+    def apply(self, backup: ImageBackup) -> ImageBackup:
+        """The ImageBackup with the news in its record."""
+        news = self.pending(backup.name)
+        if not news:
+            return backup
+        rewrites = merged(backup.status.rewrites, news)
+        return replace(backup, status=backup.status.model_copy(update={"rewrites": rewrites}))
+
+    def look(self, backup: ImageBackup, workload: Workload, *, container: str, names_backup: bool) -> None:
+        """Take note of what a container of a workload shows now, if it was rewritten before."""
+        known = self.apply(backup).rewrite(workload.key, container)
+        if known is None:
+            return
+        seen = observe(known, names_backup=names_backup, rollout=workload.rollout, now=self._now())
+        if seen != known:
+            self.note(backup.name, seen)

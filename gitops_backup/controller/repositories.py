@@ -1,0 +1,288 @@
+"""The reconciler of repositories: everything that is due on a branch in one commit and one push.
+
+It looks at the branch's head, drafts the change there, puts on record what it is about to push, and pushes. A
+push that is refused because somebody else pushed is no failure: the next step looks at the new head. Whether
+Argo CD has to be told follows from what the Applications say they were compared with, not from having pushed.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from gitops_backup.controller.backups import Announcer
+from gitops_backup.controller.drafting import Branch, Draft, DueChange, draft
+from gitops_backup.controller.inventory import Inventory
+from gitops_backup.controller.journal import Journal
+from gitops_backup.controller.messages import ImageChange, commit_message
+from gitops_backup.controller.worker import DONE, After, Outcome
+from gitops_backup.controller.workloads import BackupRegistry
+from gitops_backup.domain.backups import Rewrite, RewriteState
+from gitops_backup.domain.images import Reference
+from gitops_backup.domain.naming import object_name
+from gitops_backup.domain.planning import Action, Route, Target, WorkloadPlan, decide
+from gitops_backup.domain.policy import REWRITE, Policy
+from gitops_backup.domain.reasons import Reason
+from gitops_backup.domain.rewrites import reverted
+from gitops_backup.errors import Conflict
+from gitops_backup.metrics import Metrics
+from gitops_backup.sources.applications import Application
+
+_LONGEST_WAIT_SECONDS = 60.0
+_AT_A_TIME = 8
+_RECORD_TRIES = 5
+
+
+class Git(Protocol):
+    """The clones."""
+
+    def open(self, url: str, branch: str | None = None) -> Branch:
+        """A branch of a repository; None is its default branch."""
+
+
+class Refresher(Protocol):
+    """Asks Argo CD to look again."""
+
+    def refresh(self, namespace: str, name: str) -> None:
+        """Ask for an Application."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What a branch is to be changed for: by Application, and whether first copies are still under way."""
+
+    applications: tuple[tuple[Application, tuple[DueChange, ...]], ...]
+    unsettled: bool
+
+
+class RepositoryReconciler:
+    """Takes a repository and a branch, and does its next step.
+
+    `record` writes the journal's news about an ImageBackup; `suspect` reports one whose copy is not there.
+    """
+
+    def __init__(
+        self,
+        *,
+        inventory: Inventory,
+        journal: Journal,
+        record: Callable[[str], None],
+        git: Git,
+        refresher: Refresher,
+        registry: BackupRegistry,
+        announcer: Announcer,
+        policy: Policy,
+        metrics: Metrics,
+        hand_on: Callable[[Target], None],
+        suspect: Callable[[str], None],
+        now: Callable[[], datetime],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._inventory = inventory
+        self._journal = journal
+        self._record = record
+        self._git = git
+        self._refresher = refresher
+        self._registry = registry
+        self._announcer = announcer
+        self._policy = policy
+        self._metrics = metrics
+        self._hand_on = hand_on
+        self._suspect = suspect
+        self._now = now
+        self._clock = clock
+        self._default_branches: dict[str, str] = {}
+        self._waiting_since: dict[Target, float] = {}
+        self._log = structlog.get_logger(reconciler="repository")
+
+    def reconcile(self, target: Target) -> Outcome:
+        """Do the next step of the repository's branch."""
+        branch = self._git.open(target.url, target.branch)
+        if target.branch is None:
+            # so that those who name the default branch and those who do not share a commit
+            self._default_branches[target.repository] = branch.name
+            self._hand_on(Target(target.repository, branch.name, target.url))
+            return DONE
+        due = self._due(target)
+        if due.unsettled:
+            waited = self._clock() - self._waiting_since.setdefault(target, self._clock())
+            if waited < _LONGEST_WAIT_SECONDS:
+                return After(_LONGEST_WAIT_SECONDS - waited)
+        if not due.applications:
+            return DONE
+        head = branch.fetch()
+        drafted = draft(branch, head.commit, due.applications)
+        refused = self._refused(branch, drafted)
+        if refused:
+            drafted = draft(branch, head.commit, _without(due.applications, refused))
+        self._explain(drafted)
+        if drafted.files:
+            self._commit(branch, drafted, target)
+            self._waiting_since.pop(target, None)
+            return After(0)  # the Applications are asked to refresh when the branch was looked at again
+        self._refresh(due.applications, drafted)
+        return DONE
+
+    def _due(self, target: Target) -> _Due:
+        found: list[tuple[Application, tuple[DueChange, ...]]] = []
+        unsettled = False
+        for application, management in self._inventory.managed():
+            if not any(self._same(t, target) for t in management.targets if t.blocked is None):
+                continue
+            changes: list[DueChange] = []
+            for workload in self._inventory.tracked_by(application):
+                plan = decide(workload, self._inventory, self._policy)
+                if plan.route == Route.COMMIT:
+                    changes += self._changes(plan, application)
+                    unsettled |= any(_unsettled(plan))
+            if changes:
+                found.append((application, tuple(changes)))
+        return _Due(tuple(found), unsettled)
+
+    def _same(self, one: Target, target: Target) -> bool:
+        branch = one.branch or self._default_branches.get(one.repository)
+        return one.repository == target.repository and branch == target.branch
+
+    def _changes(self, plan: WorkloadPlan, application: Application) -> Iterable[DueChange]:
+        for use in plan.due(Action.REWRITE):
+            record = self._inventory.of_source(use.source) if use.source is not None else None
+            if record is None or use.source is None or use.backup is None or record.status.digest is None:
+                continue
+            yield DueChange(
+                change=ImageChange(
+                    application=f"{application.namespace}/{application.name}",
+                    workload=plan.workload.key,
+                    container=use.container.name,
+                    source=use.source,
+                    backup=use.backup,
+                    digest=record.status.digest,
+                ),
+                init=use.container.init,
+            )
+
+    def _refused(self, branch: Branch, drafted: Draft) -> frozenset[ImageChange]:
+        """Those of the drafted changes that must not be made: undone by somebody, or the copy is gone."""
+        undone = {change for change in drafted.edited if self._was_undone(branch, drafted.commit, change)}
+        held = self._held(change for change in drafted.edited if change not in undone)
+        return frozenset(c for c in drafted.edited if c in undone or c.source not in held)
+
+    def _was_undone(self, branch: Branch, head: str, change: ImageChange) -> bool:
+        """Whether a commit of ours made this change, and the branch's head has it no more."""
+        record = self._inventory.of_source(change.source)
+        rewrite = record.rewrite(change.workload, change.container) if record is not None else None
+        if rewrite is None or rewrite.commit is None or rewrite.state != RewriteState.COMMITTED:
+            return False
+        workload = self._inventory.workload(change.workload)
+        if workload is not None and workload.directive == REWRITE:
+            return False
+        if rewrite.parent == head or not branch.contains(rewrite.commit):
+            return False  # it never got there
+        name = object_name(change.source)
+        self._journal.note(name, reverted(rewrite, now=self._now()))
+        self._write_record(name)
+        self._metrics.reversals.inc()
+        return True
+
+    def _held(self, changes: Iterable[ImageChange]) -> set[Reference]:
+        """The sources whose backup the registry has, right now, as it is on record."""
+        wanted = {change.source: change for change in changes}
+
+        def check(change: ImageChange) -> bool:
+            place = self._policy.naming.place(change.source, change.digest)
+            if self._registry.held(place) == change.digest:
+                return True
+            self._suspect(object_name(change.source))
+            return False
+
+        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+            answers = pool.map(check, wanted.values())
+        return {source for source, held in zip(wanted, answers, strict=True) if held}
+
+    def _commit(self, branch: Branch, drafted: Draft, target: Target) -> None:
+        now = self._now()
+        commit = branch.commit(
+            drafted.commit, drafted.files, message=commit_message(drafted.edited), when=now
+        )
+        names = {object_name(change.source) for change in drafted.edited}
+        for change in drafted.edited:
+            self._note(change, commit, drafted.commit, now)
+        with ThreadPoolExecutor(_AT_A_TIME) as pool:
+            list(pool.map(self._write_record, sorted(names)))
+        branch.push(commit, expected=drafted.commit)
+        self._metrics.rewrites.labels(Route.COMMIT).inc(len(drafted.edited))
+        self._log.info(
+            "pushed",
+            repository=target.repository,
+            branch=target.branch,
+            commit=commit,
+            files=len(drafted.files),
+            images=len(names),
+        )
+        for change in drafted.edited:
+            self._tell(change, reason="Committed", note=f"commit {commit[:12]} uses {change.backup}")
+
+    def _note(self, change: ImageChange, commit: str, parent: str, now: datetime) -> None:
+        record = self._inventory.of_source(change.source)
+        known = record.rewrite(change.workload, change.container) if record is not None else None
+        rewrite = Rewrite(
+            workload=str(change.workload),
+            container=change.container,
+            state=RewriteState.COMMITTED,
+            at=now,
+            commit=commit,
+            parent=parent,
+            reversals=known.reversals if known is not None else (),
+        )
+        self._journal.note(object_name(change.source), rewrite)
+
+    def _write_record(self, name: str) -> None:
+        for _ in range(_RECORD_TRIES - 1):
+            try:
+                return self._record(name)
+            except Conflict:
+                time.sleep(0.05)  # the watch brings what the other one wrote
+        return self._record(name)
+
+    def _refresh(
+        self, applications: Sequence[tuple[Application, tuple[DueChange, ...]]], drafted: Draft
+    ) -> None:
+        """Ask Argo CD to compare what Git says already, where it compared with something else before."""
+        waiting = {change.application for change in drafted.done}
+        for application, _ in applications:
+            name = f"{application.namespace}/{application.name}"
+            if name in waiting and application.awaits_comparison(drafted.commit):
+                self._refresher.refresh(application.namespace, application.name)
+
+    def _explain(self, drafted: Draft) -> None:
+        for left in drafted.left:
+            self._tell(left.change, reason=left.reason, note=left.message, warning=True)
+        for change in drafted.done:
+            note = "Git names the backup; the Application is not synced yet"
+            self._tell(change, reason=Reason.AWAITING_SYNC, note=note)
+
+    def _tell(self, change: ImageChange, *, reason: str, note: str, warning: bool = False) -> None:
+        workload = self._inventory.workload(change.workload)
+        if workload is not None:
+            self._announcer.workload(
+                change.workload,
+                workload.uid,
+                reason=reason,
+                note=f"{change.container}: {note}",
+                warning=warning,
+            )
+
+
+def _unsettled(plan: WorkloadPlan) -> Iterable[bool]:
+    for use in plan.uses:
+        yield use.external and use.action in {Action.COPY, Action.WAIT}
+
+
+def _without(
+    applications: Sequence[tuple[Application, tuple[DueChange, ...]]], refused: frozenset[ImageChange]
+) -> tuple[tuple[Application, tuple[DueChange, ...]], ...]:
+    left = ((app, tuple(d for d in due if d.change not in refused)) for app, due in applications)
+    return tuple((app, due) for app, due in left if due)

@@ -1,0 +1,212 @@
+"""The reconciler of workloads: ask for ImageBackups, patch in direct mode, hand on to Git otherwise."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import structlog
+
+from gitops_backup.controller.backups import Announcer
+from gitops_backup.controller.inventory import Inventory
+from gitops_backup.controller.journal import Journal
+from gitops_backup.controller.worker import DONE, Outcome
+from gitops_backup.domain.backups import Rewrite, RewriteState
+from gitops_backup.domain.images import Reference
+from gitops_backup.domain.naming import object_name
+from gitops_backup.domain.planning import Action, Management, Route, Target, Use, WorkloadPlan, decide
+from gitops_backup.domain.policy import Mode, Namespaces, Policy
+from gitops_backup.domain.workloads import ORIGINAL_IMAGES_ANNOTATION, Workload, WorkloadKey
+from gitops_backup.errors import Conflict
+from gitops_backup.metrics import Metrics
+
+
+class Cluster(Protocol):
+    """What the reconciler reads again and writes."""
+
+    def read(self, key: WorkloadKey) -> dict[str, Any] | None:
+        """The workload's object as it is now; None when it is gone."""
+
+    def directive(self, namespace: str) -> str | None:
+        """The annotation k8slab.io/image-backup of a namespace as it is now."""
+
+    def create_backup(self, name: str, image: Reference) -> None:
+        """Make an ImageBackup; that it is there already is fine."""
+
+    def patch(self, key: WorkloadKey, operations: Sequence[dict[str, Any]]) -> None:
+        """Apply a JSON patch to a workload as a whole. Raises `Conflict` when a test in it fails."""
+
+
+class BackupRegistry(Protocol):
+    """The backup registry, asked just before something rests on the answer."""
+
+    def held(self, backup: Reference) -> str | None:
+        """The digest that the backup registry has under this name. Raises `CopyFailed`."""
+
+
+class WorkloadReconciler:
+    """Takes the key of a workload, and does its next step.
+
+    `hand_on` makes a place in Git due; `suspect` reports an ImageBackup whose copy is not there.
+    """
+
+    def __init__(
+        self,
+        *,
+        inventory: Inventory,
+        journal: Journal,
+        cluster: Cluster,
+        registry: BackupRegistry,
+        announcer: Announcer,
+        policy: Policy,
+        metrics: Metrics,
+        hand_on: Callable[[Target], None],
+        suspect: Callable[[str], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._inventory = inventory
+        self._journal = journal
+        self._cluster = cluster
+        self._registry = registry
+        self._announcer = announcer
+        self._policy = policy
+        self._metrics = metrics
+        self._hand_on = hand_on
+        self._suspect = suspect
+        self._now = now
+        self._log = structlog.get_logger(reconciler="workload")
+
+    def reconcile(self, key: WorkloadKey) -> Outcome:
+        """Do the next step of the workload."""
+        workload = self._inventory.workload(key)
+        if workload is None or self._policy.mode == Mode.REPORT:
+            return DONE
+        plan = decide(workload, self._inventory, self._policy)
+        for use in plan.uses:
+            self._ask_for_backup(use)
+        if plan.due(Action.REWRITE) and plan.route == Route.PATCH:
+            self._patch(plan)
+        elif plan.route == Route.COMMIT and plan.management is not None and self._concerns_git(plan):
+            for target in plan.management.targets:
+                if target.blocked is None:
+                    self._hand_on(target)
+        return DONE
+
+    def _ask_for_backup(self, use: Use) -> None:
+        if use.source is None or use.action not in {Action.COPY, Action.ADOPT}:
+            return
+        if use.action == Action.ADOPT and (use.backup is None or self._registry.held(use.backup) is None):
+            return
+        self._cluster.create_backup(object_name(use.source), use.source)
+
+    def _concerns_git(self, plan: WorkloadPlan) -> bool:
+        return any(use.action in {Action.REWRITE, Action.WAIT} for use in plan.uses if use.external)
+
+    def _patch(self, plan: WorkloadPlan) -> None:
+        key = plan.workload.key
+        obj = self._cluster.read(key)
+        if obj is None:
+            return
+        fresh = Workload.project(key.kind, obj)
+        namespaces = self._namespaces_now(key.namespace)
+        again = decide(fresh, _Now(self._inventory, namespaces), self._policy)
+        uses = again.due(Action.REWRITE)
+        if again.route != Route.PATCH or uses != plan.due(Action.REWRITE):
+            raise Conflict(f"{key} changed while it was looked at")
+        if not self._all_held(uses):
+            return
+        self._cluster.patch(key, _operations(obj["metadata"], uses))
+        self._note(fresh, uses)
+
+    def _namespaces_now(self, namespace: str) -> Namespaces:
+        names = (namespace, self._policy.backup_namespace)
+        now = {name: directive for name in names if (directive := self._cluster.directive(name))}
+        return Namespaces(now)
+
+    def _all_held(self, uses: Sequence[Use]) -> bool:
+        """Whether the backup registry has, right now, what is on record for each of these."""
+        held = True
+        for use in uses:
+            record = self._inventory.of_source(use.source) if use.source is not None else None
+            if record is None or record.status.digest is None:
+                return False
+            place = self._policy.naming.place(record.image, record.status.digest)
+            if self._registry.held(place) != record.status.digest:
+                self._suspect(record.name)
+                held = False
+        return held
+
+    def _note(self, workload: Workload, uses: Sequence[Use]) -> None:
+        now = self._now()
+        for use in uses:
+            if use.source is None:
+                continue
+            record = self._inventory.of_source(use.source)
+            known = record.rewrite(workload.key, use.container.name) if record is not None else None
+            rewrite = Rewrite(
+                workload=str(workload.key),
+                container=use.container.name,
+                state=RewriteState.COMMITTED,
+                at=now,
+                was_healthy=False,
+                reversals=known.reversals if known is not None else (),
+            )
+            self._journal.note(object_name(use.source), rewrite)
+            self._metrics.rewrites.labels(Route.PATCH).inc()
+        images = ", ".join(f"{use.container.name}: {use.backup}" for use in uses)
+        self._announcer.workload(workload.key, workload.uid, reason="Rewritten", note=f"now uses {images}")
+        self._log.info("workload patched", workload=str(workload.key), containers=len(uses))
+
+
+class _Now:
+    """The inventory's facts, with namespaces that were read just now."""
+
+    def __init__(self, inventory: Inventory, namespaces: Namespaces) -> None:
+        self._inventory = inventory
+        self._namespaces = namespaces
+
+    @property
+    def backups(self) -> Inventory:
+        return self._inventory
+
+    @property
+    def namespaces(self) -> Namespaces:
+        return self._namespaces
+
+    def workloads(self) -> Iterable[Workload]:
+        return self._inventory.workloads()
+
+    def running(self, workload: WorkloadKey) -> Mapping[tuple[str, str], frozenset[str]]:
+        return self._inventory.running(workload)
+
+    def management(self, workload: Workload) -> Management | None:
+        return self._inventory.management(workload)
+
+
+def _operations(metadata: dict[str, Any], uses: Sequence[Use]) -> list[dict[str, Any]]:
+    """A patch of all containers, which holds only for the very version that was decided on."""
+    operations: list[dict[str, Any]] = [
+        {"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]}
+    ]
+    for use in uses:
+        part = "initContainers" if use.container.init else "containers"
+        path = f"/spec/template/spec/{part}/{use.container.index}/image"
+        operations.append({"op": "test", "path": path, "value": use.container.image})
+        operations.append({"op": "replace", "path": path, "value": str(use.backup)})
+    annotations = metadata.get("annotations")
+    originals = _originals((annotations or {}).get(ORIGINAL_IMAGES_ANNOTATION))
+    originals |= {use.container.name: use.container.image for use in uses}
+    if annotations is None:
+        operations.append({"op": "add", "path": "/metadata/annotations", "value": {}})
+    pointer = ORIGINAL_IMAGES_ANNOTATION.replace("~", "~0").replace("/", "~1")
+    value = json.dumps(originals, sort_keys=True, separators=(",", ":"))
+    operations.append({"op": "add", "path": f"/metadata/annotations/{pointer}", "value": value})
+    return operations
+
+
+def _originals(annotation: str | None) -> dict[str, str]:
+    try:
+        known = json.loads(annotation or "{}")
+    except ValueError:
+        return {}
+    return {str(k): str(v) for k, v in known.items()} if isinstance(known, dict) else {}

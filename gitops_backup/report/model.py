@@ -1,0 +1,279 @@
+"""The report: what every image in use is, where its copy is, and what the controller would do about it.
+
+It is the plan of the controller itself, put into words. The JSON form is versioned: within a version, fields
+are added and never change their meaning.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from gitops_backup.domain.naming import object_name
+from gitops_backup.domain.planning import Action, Backups, Plan, Route, Use, WorkloadPlan
+from gitops_backup.domain.policy import Policy
+from gitops_backup.domain.reasons import EXPLANATIONS, Reason
+from gitops_backup.domain.workloads import WorkloadKey
+
+FORMAT: Literal["gitops-backup/report/v1"] = "gitops-backup/report/v1"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True, extra="forbid")
+
+
+class Place(_Part):
+    """Where an image is written in Git."""
+
+    repository: str
+    """The repository's URL, normalised."""
+    branch: str
+    """The branch."""
+    commit: str
+    """The commit that was looked at."""
+    path: str
+    """The file."""
+    line: int
+    """The line, counted from 1."""
+
+
+class ContainerReport(_Part):
+    """One container and its image."""
+
+    name: str
+    """The container's name."""
+    init: bool
+    """Whether it is an init container."""
+    image: str
+    """The image as the workload names it."""
+    backup: str | None
+    """The name of its backup, where there is one to be."""
+    digest: str | None
+    """The digest that the verified backup holds."""
+    action: Action
+    """What happens next to it."""
+    then: Route | None
+    """How the workload is made to use the backup, now or once it is copied; null where it is not."""
+    reason: Reason | None
+    """Why nothing happens, or not yet."""
+    message: str
+    """The same in a sentence."""
+    remedy: str
+    """What a person can do."""
+    place: Place | None
+    """Where it is written in Git, where that was looked up."""
+
+
+class WorkloadReport(_Part):
+    """One workload and its containers."""
+
+    kind: str
+    """Deployment or DaemonSet."""
+    namespace: str
+    """Its namespace."""
+    name: str
+    """Its name."""
+    application: str | None
+    """The Argo CD Application that tracks it, as namespace/name."""
+    containers: tuple[ContainerReport, ...]
+    """Its containers, init containers first."""
+
+    @property
+    def key(self) -> WorkloadKey:
+        """Which workload it is."""
+        return WorkloadKey(self.kind, self.namespace, self.name)
+
+
+class ImageReport(_Part):
+    """One source image that is in use."""
+
+    image: str
+    """The source, in normal form."""
+    backup: str
+    """The name of its backup."""
+    object: str
+    """The name of its ImageBackup."""
+    state: str
+    """The phase of its ImageBackup, or `Missing`."""
+    verified: bool
+    """Whether the backup is there beyond doubt."""
+    workloads: int
+    """How many workloads name it, or its backup."""
+
+
+class FileReport(_Part):
+    """A file that would be changed, or a workload that would be patched."""
+
+    repository: str | None
+    """The repository's URL; null for a patch in the cluster."""
+    branch: str | None
+    """The branch."""
+    path: str
+    """The file, or the workload."""
+    diff: str
+    """The change as a unified diff."""
+
+
+class Summary(_Part):
+    """The report in numbers."""
+
+    workloads: int
+    """Workloads looked at."""
+    containers: int
+    """Their containers."""
+    external: int
+    """Containers in scope whose image comes from a registry that its owner does not control."""
+    protected: int
+    """Containers in scope whose image is a backup, trusted, or has a verified backup."""
+    copies: int
+    """Images to be copied."""
+    rewrites: int
+    """Containers to be rewritten now."""
+    blocked: int
+    """Containers that stay on a source for a reason that does not pass by itself."""
+    coverage: float
+    """The share of containers in scope that would survive the loss of every foreign registry, from 0 to 1."""
+
+
+class Report(_Part):
+    """The whole report."""
+
+    format: Literal["gitops-backup/report/v1"] = FORMAT
+    """The version of this format."""
+    mode: str
+    """The mode that was planned for."""
+    backup_repository: str
+    """The prefix of all backups."""
+    summary: Summary
+    """The report in numbers."""
+    images: tuple[ImageReport, ...]
+    """Each source image in use."""
+    workloads: tuple[WorkloadReport, ...]
+    """Each workload."""
+    files: tuple[FileReport, ...] = ()
+    """What would be changed, where diffs were asked for."""
+    problems: tuple[str, ...] = ()
+    """What could not be looked at: repositories, files."""
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is due and nothing is blocked."""
+        return not (self.summary.copies or self.summary.rewrites or self.summary.blocked or self.problems)
+
+    @classmethod
+    def of(
+        cls,
+        plan: Plan,
+        *,
+        policy: Policy,
+        backups: Backups,
+        places: Mapping[tuple[WorkloadKey, str], Place],
+        files: Iterable[FileReport] = (),
+        problems: Iterable[str] = (),
+    ) -> Self:
+        """The report of a plan; `places` says where containers' images are written in Git."""
+        workloads = tuple(_workload(w, backups, places) for w in plan.workloads)
+        images = _images(plan, backups, policy)
+        return cls(
+            mode=policy.mode,
+            backup_repository=str(policy.naming.prefix),
+            summary=_summary(plan, workloads, backups),
+            images=images,
+            workloads=workloads,
+            files=tuple(files),
+            problems=tuple(problems),
+        )
+
+
+_OUT_OF_SCOPE = frozenset({Reason.RESTRICTED_NAMESPACE, Reason.IGNORED, Reason.DELETING})
+_PASSING = frozenset(
+    {
+        Reason.BACKUP_PENDING,
+        Reason.NOT_READY,
+        Reason.ROLLING_OUT,
+        Reason.AWAITING_SYNC,
+        Reason.RATE_LIMITED,
+        Reason.SOURCE_UNAVAILABLE,
+        Reason.DESTINATION_UNAVAILABLE,
+    }
+)
+
+
+def _workload(
+    plan: WorkloadPlan, backups: Backups, places: Mapping[tuple[WorkloadKey, str], Place]
+) -> WorkloadReport:
+    key = plan.workload.key
+    return WorkloadReport(
+        kind=key.kind,
+        namespace=key.namespace,
+        name=key.name,
+        application=plan.management.application if plan.management is not None else None,
+        containers=tuple(
+            _container(use, plan, backups, places.get((key, use.container.name))) for use in plan.uses
+        ),
+    )
+
+
+def _container(use: Use, plan: WorkloadPlan, backups: Backups, place: Place | None) -> ContainerReport:
+    record = backups.of_source(use.source) if use.source is not None else None
+    coming = use.external and use.action in {Action.COPY, Action.WAIT, Action.REWRITE}
+    return ContainerReport(
+        name=use.container.name,
+        init=use.container.init,
+        image=use.container.image,
+        backup=str(use.backup) if use.backup is not None else None,
+        digest=record.status.digest if record is not None and record.verified else None,
+        action=use.action,
+        then=plan.route if coming else None,
+        reason=use.reason or (plan.blocked if coming else None),
+        message=use.message or (plan.message if coming else ""),
+        remedy=EXPLANATIONS[use.reason].remedy if use.reason is not None else "",
+        place=place,
+    )
+
+
+def _images(plan: Plan, backups: Backups, policy: Policy) -> tuple[ImageReport, ...]:
+    users: dict[str, set[WorkloadKey]] = {}
+    sources = {}
+    for workload in plan.workloads:
+        for use in workload.uses:
+            if use.source is not None and use.reason not in _OUT_OF_SCOPE:
+                sources[str(use.source)] = use.source
+                users.setdefault(str(use.source), set()).add(workload.workload.key)
+    found = []
+    for text, source in sorted(sources.items()):
+        record = backups.of_source(source)
+        found.append(
+            ImageReport(
+                image=text,
+                backup=str(policy.naming.backup(source)),
+                object=object_name(source),
+                state=(record.status.phase or "PENDING") if record is not None else "Missing",
+                verified=record is not None and record.verified,
+                workloads=len(users[text]),
+            )
+        )
+    return tuple(found)
+
+
+def _summary(plan: Plan, workloads: Sequence[WorkloadReport], backups: Backups) -> Summary:
+    uses = [use for workload in plan.workloads for use in workload.uses]
+    scope = [use for use in uses if use.reason not in _OUT_OF_SCOPE]
+    protected = sum(_protected(use, backups) for use in scope)
+    return Summary(
+        workloads=len(workloads),
+        containers=len(uses),
+        external=sum(use.external for use in scope),
+        protected=protected,
+        copies=len(plan.copies()),
+        rewrites=sum(use.action == Action.REWRITE for use in scope),
+        blocked=sum(use.action == Action.BLOCKED and use.reason not in _PASSING for use in scope),
+        coverage=round(protected / len(scope), 4) if scope else 1.0,
+    )
+
+
+def _protected(use: Use, backups: Backups) -> bool:
+    if use.action in {Action.KEEP, Action.REWRITE}:
+        return True
+    record = backups.of_source(use.source) if use.source is not None else None
+    return record is not None and record.verified
