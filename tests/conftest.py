@@ -1,0 +1,50 @@
+"""What tests of several folders share: one sandbox of real servers for the whole run, and fresh places in it.
+
+A test that needs a server fails where there is none; it is not skipped.
+"""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from gitops_backup.sandbox.registry import Registry
+from gitops_backup.sandbox.sandbox import Sandbox
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """A running sandbox with its stand-ins, shared by all tests: use names of your own in it."""
+    with Sandbox.start() as running:
+        yield running
+
+
+@pytest.fixture
+def clean_sandbox(sandbox: Sandbox) -> Sandbox:
+    """The shared sandbox with no workload, Application, ImageBackup or Lease in it."""
+    sandbox.reset()
+    return sandbox
+
+
+@pytest.fixture
+def namespace(sandbox: Sandbox) -> Iterator[str]:
+    """A namespace of its own, whose workloads are deleted afterwards."""
+    name = sandbox.namespace(f"test-{secrets.token_hex(4)}")
+    yield name
+    for plural in ("deployments", "daemonsets"):
+        sandbox.api.delete(f"/apis/apps/v1/namespaces/{name}/{plural}")
+
+
+@pytest.fixture
+def repository(sandbox: Sandbox) -> str:
+    """The name of an empty repository of its own on the sandbox's Git host."""
+    name = f"test-{secrets.token_hex(4)}"
+    sandbox.git.create(name)
+    return name
+
+
+@pytest.fixture
+def registry(sandbox: Sandbox) -> Iterator[Registry]:
+    """An empty registry of its own, open to everybody."""
+    with sandbox.registry("test") as running:
+        yield running
