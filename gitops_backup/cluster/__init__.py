@@ -1,0 +1,1 @@
+"""The Kubernetes API, in plain dicts: the only place that knows the kubernetes client."""
