@@ -1,0 +1,306 @@
+"""An Argo CD Application, reduced to what the Git side rests on.
+
+The fields are those of Argo CD 3 (pkg/apis/application/v1alpha1/types.go). Thousands of Applications are kept
+in memory, each with hundreds of resources in its status: only Deployments and DaemonSets are kept of these.
+
+Annotations are copied from parents to children, so a tracking id counts only on the object that it names.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
+
+from gitops_backup.domain.images import InvalidReference, Reference
+from gitops_backup.domain.workloads import Kind, Workload, WorkloadKey
+from gitops_backup.errors import GitopsBackupError, one_line
+from gitops_backup.sources.directory import DirectoryOptions
+from gitops_backup.sources.replacements import ObjectId
+
+REFRESH_ANNOTATION = "argocd.argoproj.io/refresh"
+IN_CLUSTER_SERVER = "https://kubernetes.default.svc"
+IN_CLUSTER_NAME = "in-cluster"
+
+Object = Mapping[str, Any]
+
+
+class PinnedRevision(GitopsBackupError):
+    """A revision that nothing can be pushed to: a commit, a tag, a range of versions."""
+
+
+class TrackingId(NamedTuple):
+    """What Argo CD writes on an object that it manages: the Application's instance name, and the object."""
+
+    instance: str
+    tracked: ObjectId
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """The id that an annotation says; None where it says none."""
+        instance, _, rest = text.partition(":")
+        kind, colon, name = rest.partition(":")
+        if not colon or kind.count("/") != 1 or name.count("/") != 1:
+            return None
+        return cls(instance, ObjectId(*kind.split("/"), *name.split("/")))
+
+
+class Override(NamedTuple):
+    """An image that the live Application sets itself, and the field where it does."""
+
+    field: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an Application's manifests come from.
+
+    `index` counts from 0 in `spec.sources`; `blocks` are the kinds of source that it names itself, in the
+    order in which Argo CD looks for them. The URL may hold a password, and is not printed.
+    """
+
+    index: int
+    repo_url: str = field(repr=False)
+    path: str
+    target_revision: str
+    chart: str
+    ref: str
+    blocks: tuple[str, ...]
+    directory: DirectoryOptions
+    overrides: tuple[Override, ...]
+
+    @property
+    def repository(self) -> str:
+        """The repository, in one form for all ways to write its URL, and without user name and password."""
+        return normalised(self.repo_url)
+
+    def overriding(self, image: Reference) -> Override | None:
+        """The first override that sets this image, or another version of it."""
+        return next((o for o in self.overrides if _concerns(o, image)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An Application.
+
+    `instance` is its name in tracking ids. `sources` are in the order of the specification, or, where
+    `hydrated`, the one source that a source hydrator renders from: it alone may be edited. `source_types` and
+    `revisions`, the kinds and the commits that were last compared, have one entry per source where they are
+    known. `workloads` are those that its status lists, on the cluster that Argo CD itself runs in.
+    """
+
+    namespace: str
+    name: str
+    instance: str
+    app_project: str
+    in_cluster: bool
+    destination_namespace: str
+    sources: tuple[Source, ...]
+    hydrated: bool
+    automated: bool
+    self_heal: bool
+    workloads: frozenset[WorkloadKey]
+    source_types: tuple[str, ...]
+    synced: bool
+    revisions: tuple[str, ...]
+    refresh_pending: bool
+    syncing: bool
+
+    @classmethod
+    def project(cls, obj: Object, *, argocd_namespace: str = "argocd") -> Self:
+        """The projection of an Application from the API or from a file; what is missing reads as unset.
+
+        `argocd_namespace` is where Argo CD runs, where the Application's status does not say it.
+        """
+        metadata, spec, status = _part(obj, "metadata"), _part(obj, "spec"), _part(obj, "status")
+        sync, destination = _part(status, "sync"), _part(spec, "destination")
+        automated, self_heal = _automation(_part(spec, "syncPolicy").get("automated"))
+        namespace, name = _text(metadata, "namespace") or argocd_namespace, _text(metadata, "name")
+        home = _text(status, "controllerNamespace") or argocd_namespace
+        in_cluster = (
+            _text(destination, "server") == IN_CLUSTER_SERVER or _text(destination, "name") == IN_CLUSTER_NAME
+        )
+        return cls(
+            namespace=namespace,
+            name=name,
+            instance=name if namespace == home else f"{namespace}_{name}",
+            app_project=_text(spec, "project") or "default",
+            in_cluster=in_cluster,
+            destination_namespace=_text(destination, "namespace"),
+            sources=tuple(_sources(spec)),
+            hydrated=bool(_part(spec, "sourceHydrator")),
+            automated=automated,
+            self_heal=self_heal,
+            workloads=frozenset(_workloads(status) if in_cluster else ()),
+            source_types=_one_or_many(status, "sourceType"),
+            synced=_text(sync, "status") == "Synced",
+            revisions=_one_or_many(sync, "revision"),
+            refresh_pending=REFRESH_ANNOTATION in _part(metadata, "annotations"),
+            syncing="operation" in obj or _text(_part(status, "operationState"), "phase") == "Running",
+        )
+
+    def claims(self, workload: Workload) -> bool:
+        """Whether the workload says of itself, and not by what it inherited, that it is tracked here."""
+        tracking = TrackingId.parse(workload.tracking_id or "")
+        return (
+            tracking is not None
+            and self.in_cluster
+            and tracking == TrackingId(self.instance, ObjectId.of(workload.key))
+        )
+
+    def awaits_comparison(self, commit: str) -> bool:
+        """Whether the commit, the head of a source's branch, is unknown to Argo CD, and it was not told."""
+        return not self.refresh_pending and commit not in self.revisions
+
+    def source_type(self, source: Source) -> str:
+        """The kind of source that Argo CD found at the last comparison; empty where that is not known."""
+        known = self.source_types
+        return known[source.index] if source.index < len(known) else ""
+
+
+def owner_of(workload: Workload, applications: Iterable[Application]) -> Application | None:
+    """Which of these Applications a workload belongs to: one whose status lists it, or that it names itself.
+
+    Where several list it, it belongs to the one that it names, which is the one that was synced last.
+    """
+    known = [a for a in applications if workload.key in a.workloads or a.claims(workload)]
+    return min(known, key=lambda a: (not a.claims(workload), a.namespace, a.name), default=None)
+
+
+def writable_branch(target_revision: str) -> str | None:
+    """The branch that a source follows; None stands for the repository's default branch.
+
+    Raises `PinnedRevision` for what cannot be a branch. A name that is left may still turn out to be a tag:
+    only the repository knows. What looks like a commit or a range of versions, and is a branch, has to be
+    written as `refs/heads/...` (Argo CD's util/git/client.go and util/versions/tags.go).
+    """
+    if target_revision in ("", "HEAD"):
+        return None
+    if target_revision.startswith("refs/heads/"):
+        return target_revision.removeprefix("refs/heads/")
+    for pattern, what in _NO_BRANCH:
+        if pattern.fullmatch(target_revision):
+            raise PinnedRevision(
+                f"targetRevision {one_line(target_revision)} is {what}, which cannot be pushed to",
+                hint="follow a branch; one that is called so is written refs/heads/...",
+            )
+    return target_revision
+
+
+def normalised(repo_url: str) -> str:
+    """A repository's URL in one form: ssh for scp's, a host in lower case, no `.git`, no password.
+
+    Argo CD compares whole URLs without regard to case (NormalizeGitURL in util/git/git.go); paths keep it
+    here, because what is told apart by a server must not be pushed to by mistake.
+    """
+    url = repo_url.strip()
+    scp = _SCP.fullmatch(url)
+    if scp is not None:
+        url = f"ssh://{scp[1]}/{scp[2]}"
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.rpartition("@")[2]
+    user, at, host = parts.netloc.rpartition("@")
+    keep_user = f"{user.partition(':')[0]}{at}" if parts.scheme == "ssh" else ""
+    path = parts.path.rstrip("/").removesuffix(".git").rstrip("/")
+    return parts._replace(netloc=keep_user + host.lower(), path=path, query="", fragment="").geturl()
+
+
+def _sources(spec: Object) -> Iterable[Source]:
+    hydrator, many, one = _part(spec, "sourceHydrator"), _parts(spec, "sources"), _part(spec, "source")
+    if hydrator:
+        yield _source(_part(hydrator, "drySource"), 0, "spec.sourceHydrator.drySource")
+    elif many:
+        for index, source in enumerate(many):
+            yield _source(source, index, f"spec.sources[{index}]")
+    elif one:
+        yield _source(one, 0, "spec.source")
+
+
+def _source(source: Object, index: int, place: str) -> Source:
+    directory = _part(source, "directory")
+    return Source(
+        index=index,
+        repo_url=_text(source, "repoURL"),
+        path=_text(source, "path"),
+        target_revision=_text(source, "targetRevision"),
+        chart=_text(source, "chart"),
+        ref=_text(source, "ref"),
+        blocks=tuple(block for block in _BLOCKS if source.get(block) is not None),
+        directory=DirectoryOptions(
+            recurse=bool(directory.get("recurse")),
+            include=_text(directory, "include"),
+            exclude=_text(directory, "exclude"),
+            any_extension=bool(directory.get("disableExtensionFilter")),
+        ),
+        overrides=tuple(_overrides(source, place)),
+    )
+
+
+def _overrides(source: Object, place: str) -> Iterable[Override]:
+    for number, image in enumerate(_list(_part(source, "kustomize"), "images")):
+        yield Override(f"{place}.kustomize.images[{number}]", str(image))
+    for parameter in _parts(_part(source, "helm"), "parameters"):
+        yield Override(f"{place}.helm.parameters[{_text(parameter, 'name')}]", _text(parameter, "value"))
+
+
+def _concerns(override: Override, image: Reference) -> bool:
+    """Whether an override sets an image's name: a whole reference, or kustomize's `name=new-name:tag`."""
+    for text in override.value.split("=", 1):
+        try:
+            if Reference.parse(text).name == image.name:
+                return True
+        except InvalidReference:
+            continue
+    return False
+
+
+def _automation(automated: object) -> tuple[bool, bool]:
+    """Whether Argo CD syncs by itself, and whether it undoes what others change."""
+    if not isinstance(automated, Mapping) or automated.get("enabled") is False:
+        return False, False
+    return True, bool(automated.get("selfHeal"))
+
+
+def _workloads(status: Object) -> Iterable[WorkloadKey]:
+    for resource in _parts(status, "resources"):
+        if resource.get("group") == "apps" and resource.get("kind") in _KINDS:
+            yield WorkloadKey(resource["kind"], _text(resource, "namespace"), _text(resource, "name"))
+
+
+def _one_or_many(obj: Object, key: str) -> tuple[str, ...]:
+    many, one = _list(obj, f"{key}s"), _text(obj, key)
+    return tuple(str(each) for each in many) if many else (one,) if one else ()
+
+
+def _part(obj: Object, key: str) -> Object:
+    part = obj.get(key)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _parts(obj: Object, key: str) -> list[Object]:
+    return [part for part in _list(obj, key) if isinstance(part, Mapping)]
+
+
+def _list(obj: Object, key: str) -> list[Any]:
+    value = obj.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _text(obj: Object, key: str) -> str:
+    value = obj.get(key)
+    return value if isinstance(value, str) else ""
+
+
+_BLOCKS = ("kustomize", "helm", "directory", "plugin")
+_KINDS = frozenset(Kind)
+_SCP = re.compile(r"((?:[^/:@]+@)?[^/:@]+):(?!//)(.+)")
+_NO_BRANCH = (
+    (re.compile(r"[0-9A-Fa-f]{7,}"), "a commit"),
+    (re.compile(r"refs/tags/.*", re.DOTALL), "a tag"),
+    (re.compile(r"refs/.*", re.DOTALL), "no branch"),
+    (re.compile(r".*[<>=!~^*|,\s].*", re.DOTALL), "a range of versions"),
+    (re.compile(r"v?(?:[0-9]+\.){0,2}[xX](?:\.[xX]){0,2}"), "a range of versions"),
+)

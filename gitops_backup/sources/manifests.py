@@ -1,0 +1,316 @@
+"""Where the images are in a file of manifests, and how one is written anew.
+
+A manifest is found by what it is (group, kind, namespace, name), as Argo CD finds it: one without a namespace
+is in the Application's, an object with a list of `items` stands for these, and of an object that is written
+twice the last one holds. A container's image is replaced where its text means the image that is to go;
+anything else there is somebody's newer word.
+
+The edit is the scalar's text and nothing around it: an anchor, a tag and the kind of quotes stay. A scalar
+with an anchor feeds every alias of it, so it is left alone where one of them is not the image of a container.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from gitops_backup.domain.images import InvalidReference, Reference
+from gitops_backup.domain.reasons import Reason
+from gitops_backup.errors import one_line
+from gitops_backup.sources.documents import Parsed, Position, Steps
+from gitops_backup.sources.edits import Splice
+from gitops_backup.sources.mappings import Found, entries, find, items, text
+from gitops_backup.sources.replacements import ImageUse, ObjectId, Refused, Replaced, Replacement
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A container's image in a manifest: the scalar, and where it stands."""
+
+    container: str
+    init: bool
+    position: Position
+    node: ScalarNode
+
+    @property
+    def text(self) -> str:
+        """The image as the parser reads it."""
+        return str(self.node.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """An object that has a pod template, and its images; `namespace` is empty where none is written."""
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+    images: tuple[Image, ...]
+
+    def identity(self, namespace: str) -> ObjectId:
+        """The object that it describes, in an Application that deploys to this namespace."""
+        return ObjectId(self.group, self.kind, self.namespace or namespace or "default", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdit:
+    """What is to change in a file.
+
+    `intended` has the new text of every position that changes: of a scalar with an anchor, those of all its
+    aliases. Each replacement that was asked for is in one of `replaced`, `done` and `refused`.
+    """
+
+    splices: tuple[Splice, ...]
+    intended: Mapping[Position, str]
+    replaced: tuple[Replaced, ...]
+    done: tuple[Replacement, ...]
+    refused: tuple[Refused, ...]
+
+
+def find_images(parsed: Parsed) -> tuple[Manifest, ...]:
+    """The objects in a file that have a pod template, in the file's order."""
+    found = []
+    for number, root in enumerate(parsed.roots):
+        for steps, node in _objects(root):
+            manifest = _manifest(number, steps, node)
+            if manifest is not None:
+                found.append(manifest)
+    return tuple(found)
+
+
+def rewrite(
+    parsed: Parsed, manifests: Sequence[Manifest], wanted: Sequence[Replacement], *, namespace: str
+) -> FileEdit:
+    """The edit of a file that makes what is wanted of it.
+
+    `manifests` are the file's, as `find_images` gives them; `namespace` is the one that the Application
+    deploys to.
+    """
+    return _Rewrite(parsed, manifests, namespace).of(wanted)
+
+
+class _Rewrite:
+    def __init__(self, parsed: Parsed, manifests: Sequence[Manifest], namespace: str) -> None:
+        self._parsed = parsed
+        self._namespace = namespace
+        self._holding = {manifest.identity(namespace): manifest for manifest in manifests}
+        self._users: dict[int, list[tuple[ObjectId, Image]]] = {}
+        for manifest in manifests:
+            for image in manifest.images:
+                user = manifest.identity(namespace), image
+                self._users.setdefault(id(image.node), []).append(user)
+
+    def of(self, wanted: Sequence[Replacement]) -> FileEdit:
+        done: list[Replacement] = []
+        refused: list[Refused] = []
+        due: dict[int, list[tuple[Replacement, Image]]] = {}
+        for replacement in wanted:
+            image = self._find(replacement)
+            if image is None:
+                message = f"{one_line(self._parsed.path)} has no {replacement}"
+                refused.append(Refused(replacement, Reason.NOT_FOUND_IN_SOURCE, message))
+            elif _means(image.text, Reference.parse(replacement.new)):
+                done.append(replacement)
+            elif not _means(image.text, replacement.old):
+                message = f"{self._place(image)} says {one_line(image.text)}, not {replacement.old}"
+                refused.append(Refused(replacement, Reason.AWAITING_SYNC, message))
+            else:
+                due.setdefault(id(image.node), []).append((replacement, image))
+        strangers = self._strangers([group[0][1] for group in due.values()])
+        splices: list[Splice] = []
+        intended: dict[Position, str] = {}
+        replaced: list[Replaced] = []
+        for key, group in due.items():
+            image, new = group[0][1], group[0][0].new
+            splice = _splice(self._parsed, image.node, new)
+            problem = strangers.get(key) or self._conflict(group)
+            if problem is not None:
+                refused += [Refused(each, Reason.SHARED_SCALAR, problem) for each, _ in group]
+            elif splice is None:
+                message = f"{self._place(image)} is written in a way that cannot be edited in place"
+                refused += [Refused(each, Reason.PROOF_FAILED, message) for each, _ in group]
+            else:
+                splices.append(splice)
+                intended |= {user.position: new for _, user in self._users[key]}
+                replaced += [self._replaced(*each) for each in group]
+        return FileEdit(tuple(splices), intended, tuple(replaced), tuple(done), tuple(refused))
+
+    def _find(self, replacement: Replacement) -> Image | None:
+        manifest = self._holding.get(replacement.workload)
+        for image in manifest.images if manifest is not None else ():
+            if (image.container, image.init) == (replacement.container, replacement.init):
+                return image
+        return None
+
+    def _place(self, image: Image) -> str:
+        return f"{one_line(self._parsed.path)}, line {self._parsed.line(image.node)},"
+
+    def _conflict(self, group: Sequence[tuple[Replacement, Image]]) -> str | None:
+        wanted = sorted({replacement.new for replacement, _ in group})
+        if len(wanted) == 1:
+            return None
+        return f"{self._place(group[0][1])} is one scalar for {' and '.join(wanted)}"
+
+    def _strangers(self, images: Sequence[Image]) -> dict[int, str]:
+        """What is wrong with each scalar that is used elsewhere than as a container's image."""
+        if not self._parsed.aliased or not images:
+            return {}
+        users = {key: {image.position for _, image in group} for key, group in self._users.items()}
+        found: dict[int, str] = {}
+        for number in sorted({image.position.document for image in images}):
+            here = {id(image.node): image for image in images if image.position.document == number}
+            root = self._parsed.roots[number]
+            for steps, node in _uses(root, set(here)):
+                if steps is None or Position(number, steps) not in users[id(node)]:
+                    where = _described(root, steps) if steps is not None else "a key"
+                    found[id(node)] = f"{self._place(here[id(node)])} has an anchor, which {where} uses, too"
+        return found
+
+    def _replaced(self, replacement: Replacement, image: Image) -> Replaced:
+        path, line = self._parsed.path, self._parsed.line(image.node)
+        also = tuple(
+            ImageUse(
+                path=path,
+                line=line,
+                workload=workload,
+                container=user.container,
+                init=user.init,
+                before=user.text,
+                now=replacement.new,
+            )
+            for workload, user in self._users[id(image.node)]
+            if user is not image
+        )
+        return Replaced(replacement, path, line, also)
+
+
+def image_uses(
+    before: Sequence[Manifest], after: Sequence[Manifest], *, parsed: Parsed, namespace: str
+) -> Iterator[ImageUse]:
+    """All images of a file before and after an edit; `parsed` is what the edit made of it."""
+    for old, new in zip(before, after, strict=True):
+        for was, is_now in zip(old.images, new.images, strict=True):
+            yield ImageUse(
+                path=parsed.path,
+                line=parsed.line(is_now.node),
+                workload=new.identity(namespace),
+                container=is_now.container,
+                init=is_now.init,
+                before=was.text,
+                now=is_now.text,
+            )
+
+
+def _objects(root: Node) -> Iterator[Found]:
+    listed = find(root, "items")
+    # an object with a list of items is a list to Kubernetes' libraries, whatever its kind
+    if listed is not None and isinstance(listed.node, SequenceNode):
+        return items(root, "items")
+    return iter([Found((), root)])
+
+
+def _manifest(document: int, steps: Steps, node: Node) -> Manifest | None:
+    group = (text(node, "apiVersion") or "").rpartition("/")[0]
+    kind = text(node, "kind") or ""
+    way = _POD_SPECS.get((group, kind))
+    if way is None:
+        return None
+    images = []
+    for part, init in (("initContainers", True), ("containers", False)):
+        for container in items(node, *way, part):
+            image = find(container.node, "image")
+            if image is not None and isinstance(image.node, ScalarNode):
+                position = Position(document, steps + container.steps + image.steps)
+                name = text(container.node, "name") or ""
+                images.append(Image(container=name, init=init, position=position, node=image.node))
+    return Manifest(
+        group=group,
+        kind=kind,
+        namespace=text(node, "metadata", "namespace") or "",
+        name=text(node, "metadata", "name") or "",
+        images=tuple(images),
+    )
+
+
+def _means(written: str, reference: Reference) -> bool:
+    try:
+        return Reference.parse(written) == reference
+    except InvalidReference:
+        return False
+
+
+def _splice(parsed: Parsed, node: ScalarNode, new: str) -> Splice | None:
+    """The text within the scalar's quotes, or its block, replaced; None where it is not to be found there."""
+    raw, value = parsed.raw(node), str(node.value)
+    start = _past_properties(raw)
+    if node.style == '"':
+        # with its escapes, the text may be another than the value
+        start, end = start + 1, len(raw) - 1
+    else:
+        if node.style in ("|", ">"):
+            header = _LINE_BREAK.search(raw, start)
+            start = raw.find(value, header.end()) if header is not None else -1
+        elif node.style == "'":
+            start += 1
+        end = start + len(value)
+        if start < 0 or raw[start:end] != value:
+            return None
+    base = node.start_mark.index
+    return Splice(parsed.span(base + start, base + end), new.encode())
+
+
+def _past_properties(raw: str) -> int:
+    """Where the scalar itself begins: an anchor and a tag stand before it, perhaps on a line of their own."""
+    start = 0
+    while raw.startswith(("&", "!"), start):
+        found = _PROPERTY.match(raw, start)
+        if found is None:
+            break
+        start = found.end()
+    return start
+
+
+def _uses(root: Node, wanted: set[int]) -> Iterator[tuple[Steps | None, Node]]:
+    """Each place of the wanted nodes, aliases followed; without steps where it is a mapping's key."""
+    stack: list[Found] = [Found((), root)]
+    while stack:
+        steps, node = stack.pop()
+        if id(node) in wanted:
+            yield steps, node
+        if isinstance(node, SequenceNode):
+            stack += [Found((*steps, number), item) for number, item in enumerate(node.value)]
+        elif isinstance(node, MappingNode):
+            for key, value in entries(node):
+                yield from ((None, used) for _, used in _uses(key, wanted))
+                stack.append(Found(steps + value.steps, value.node))
+
+
+def _described(root: Node, steps: Steps) -> str:
+    """A place as people write it: `spec.template.spec.containers[0].image`."""
+    described, node = "", root
+    for step in steps:
+        if isinstance(node, MappingNode):
+            key, node = node.value[step]
+            described += f".{key.value}" if isinstance(key, ScalarNode) else ".?"
+        else:
+            node = node.value[step]
+            described += f"[{step}]"
+    return one_line(described.removeprefix("."))
+
+
+_TEMPLATE = ("spec", "template", "spec")
+_POD_SPECS = {
+    ("apps", "Deployment"): _TEMPLATE,
+    ("apps", "DaemonSet"): _TEMPLATE,
+    ("apps", "StatefulSet"): _TEMPLATE,
+    ("apps", "ReplicaSet"): _TEMPLATE,
+    ("batch", "Job"): _TEMPLATE,
+    ("batch", "CronJob"): ("spec", "jobTemplate", *_TEMPLATE),
+    ("", "ReplicationController"): _TEMPLATE,
+    ("", "PodTemplate"): ("template", "spec"),
+    ("", "Pod"): ("spec",),
+}
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
+_PROPERTY = re.compile(r"\S+(?:[ \t]+|(?:[ \t]*(?:(?<=[ \t])#[^\r\n]*)?(?:\r\n|\r|\n)))*")

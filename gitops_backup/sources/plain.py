@@ -1,0 +1,180 @@
+"""A directory of plain manifests: the scalar of that container in that document is what is edited.
+
+All files that name the workload are read, not only those with the image in them: of an object that stands in
+several files the last one holds, and that one may say another image.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gitops_backup.domain.reasons import Reason
+from gitops_backup.errors import one_line
+from gitops_backup.sources.directory import DirectoryOptions, Listing, list_files, skips
+from gitops_backup.sources.documents import InvalidManifest, Parsed, parse
+from gitops_backup.sources.edits import apply
+from gitops_backup.sources.manifests import FileEdit, Manifest, find_images, image_uses, rewrite
+from gitops_backup.sources.proof import ProofFailed, prove
+from gitops_backup.sources.replacements import (
+    ImageUse,
+    ObjectId,
+    Refused,
+    Replaced,
+    Replacement,
+    ShapeResult,
+)
+from gitops_backup.sources.trees import Tree
+
+
+def edit_directory(
+    replacements: Sequence[Replacement],
+    *,
+    folder: str,
+    options: DirectoryOptions,
+    namespace: str,
+    tree: Tree,
+    contents: Mapping[str, bytes],
+) -> ShapeResult:
+    """What is to change in a directory of manifests for these replacements.
+
+    `namespace` is the one that the Application deploys to. `contents` has the files' bytes by path; of these,
+    the manifests of the directory are read. An edit that cannot be shown to change images alone is not made.
+    """
+    listing = list_files(tree, folder, options)
+    reading = _read(listing, contents, {replacement.workload for replacement in replacements}, namespace)
+    edits: dict[str, bytes] = {}
+    replaced: list[Replaced] = []
+    done: list[Replacement] = []
+    refused: list[Refused] = []
+    images: list[ImageUse] = []
+    for path, wanted in _by_file(replacements, reading.holding).items():
+        file = reading.files[path] if path is not None else None
+        if file is None:
+            missing = _Missing(folder, listing, reading, contents)
+            refused += [missing.refusal(replacement) for replacement in wanted]
+            continue
+        edit = rewrite(file.parsed, file.manifests, wanted, namespace=namespace)
+        done += edit.done
+        refused += edit.refused
+        if edit.splices:
+            try:
+                proven = _prove(file, edit, namespace)
+            except (ProofFailed, InvalidManifest) as error:
+                message = f"the edited file would not do: {error.message}"
+                refused += [Refused(r.replacement, Reason.PROOF_FAILED, message) for r in edit.replaced]
+                continue
+            edits[file.parsed.path] = proven.content
+            replaced += edit.replaced
+            images += proven.images
+    return ShapeResult(
+        edits=edits,
+        replaced=tuple(replaced),
+        done=tuple(done),
+        refused=tuple(refused),
+        images=tuple(images),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    parsed: Parsed
+    manifests: tuple[Manifest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    content: bytes
+    images: tuple[ImageUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The files that were parsed, which of them holds each workload, and what could not be looked into."""
+
+    files: dict[str, _File]
+    holding: dict[ObjectId, str]
+    invalid: list[InvalidManifest]
+    unread: list[str]
+
+
+def _read(
+    listing: Listing, contents: Mapping[str, bytes], workloads: set[ObjectId], namespace: str
+) -> _Reading:
+    reading = _Reading({}, {}, [], [])
+    names = {workload.name.encode() for workload in workloads}
+    kinds = {workload.kind.encode() for workload in workloads}
+    for path in listing.manifests:
+        content = contents.get(path)
+        if content is None:
+            reading.unread.append(path)
+            continue
+        if not _may_describe(content, names, kinds) or skips(content):
+            continue
+        try:
+            parsed = parse(path, content)
+        except InvalidManifest as error:
+            reading.invalid.append(error)
+            continue
+        manifests = find_images(parsed)
+        reading.files[path] = _File(parsed, manifests)
+        for manifest in manifests:
+            identity = manifest.identity(namespace)
+            if identity in workloads:
+                reading.holding[identity] = path
+    return reading
+
+
+def _may_describe(content: bytes, names: set[bytes], kinds: set[bytes]) -> bool:
+    """Whether a file may have one of the workloads in it: most have not, and are not parsed."""
+    words = set(_WORD.findall(content))
+    return bool(words & names and words & kinds) or bool(_ESCAPE.search(content))
+
+
+def _by_file(
+    replacements: Iterable[Replacement], holding: Mapping[ObjectId, str]
+) -> dict[str | None, list[Replacement]]:
+    """The replacements by the file that holds their workload; None for those that none holds."""
+    grouped: dict[str | None, list[Replacement]] = {}
+    for replacement in replacements:
+        grouped.setdefault(holding.get(replacement.workload), []).append(replacement)
+    return grouped
+
+
+def _prove(file: _File, edit: FileEdit, namespace: str) -> _Proven:
+    content = apply(file.parsed.content, edit.splices)
+    parsed = parse(file.parsed.path, content)
+    prove(file.parsed, parsed, edit.intended)
+    uses = image_uses(file.manifests, find_images(parsed), parsed=parsed, namespace=namespace)
+    return _Proven(content, tuple(uses))
+
+
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """Why a workload was not found: what was read, and what could not be."""
+
+    folder: str
+    listing: Listing
+    reading: _Reading
+    contents: Mapping[str, bytes]
+
+    def refusal(self, replacement: Replacement) -> Refused:
+        """The likeliest reason."""
+        name = replacement.workload.name.encode()
+        for error in self.reading.invalid:
+            if name in self.contents[error.path]:
+                return Refused(replacement, Reason.INVALID_MANIFEST, error.message)
+        for paths, what in (
+            (self.reading.unread, "not a file that can be read"),
+            (self.listing.links, "a symbolic link, which is not followed"),
+            (self.listing.programs, "jsonnet, which is not evaluated"),
+        ):
+            if paths:
+                message = f"{one_line(paths[0])} is {what}"
+                return Refused(replacement, Reason.UNSUPPORTED_SOURCE, message)
+        where = one_line(self.folder) or "the repository's root"
+        message = f"no manifest in {where} describes {replacement.workload}"
+        return Refused(replacement, Reason.NOT_FOUND_IN_SOURCE, message)
+
+
+_WORD = re.compile(rb"[A-Za-z0-9.-]+")
+_ESCAPE = re.compile(rb"\\[xuU]")

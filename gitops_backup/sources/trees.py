@@ -1,0 +1,67 @@
+"""The names and modes of a Git tree, in the order in which Argo CD reads files.
+
+It walks a folder's entries by name, a folder's content in that folder's place (Go's filepath.Walk). That is
+another order than Git's, and than that of the whole paths: `a/x` comes before `a-b`.
+"""
+
+import posixpath
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """What Git keeps at a path; `mode` is as `git ls-tree` prints it."""
+
+    path: str
+    mode: str
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file, and no symbolic link or submodule."""
+        return self.mode.startswith("100")
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symbolic link."""
+        return self.mode == "120000"
+
+
+class Tree:
+    """All paths of a commit, or of a folder in it, with their modes; folders themselves are not listed.
+
+    Paths are the repository's own, without a slash in front.
+    """
+
+    def __init__(self, modes: Mapping[str, str]) -> None:
+        self._modes = modes
+        self._order = sorted(tuple(path.split("/")) for path in modes)
+
+    def under(self, folder: str, *, recurse: bool) -> Iterator[Entry]:
+        """What is in a folder, and with `recurse` in those below, in Argo CD's order."""
+        parts = tuple(folder.split("/")) if folder else ()
+        first = bisect_left(self._order, parts)
+        for number in range(first, len(self._order)):
+            entry = self._order[number]
+            if entry[: len(parts)] != parts:
+                break
+            if recurse or len(entry) == len(parts) + 1:
+                path = "/".join(entry)
+                yield Entry(path, self._modes[path])
+
+    def link_towards(self, folder: str) -> str | None:
+        """The symbolic link that is in the way to a folder, or is there in its place."""
+        parts = folder.split("/")
+        for length in range(1, len(parts) + 1):
+            path = "/".join(parts[:length])
+            if path in self._modes and Entry(path, self._modes[path]).is_link:
+                return path
+        return None
+
+
+def folder_of(path: str) -> str | None:
+    """A source's `path` without needless dots and slashes, empty for the root; None if it leads outside."""
+    folder = posixpath.normpath(path or ".")
+    if folder.startswith("/") or folder.split("/")[0] == "..":
+        return None
+    return "" if folder == "." else folder
