@@ -91,7 +91,7 @@ bench: $(INSTALLED) ## Measure, each figure beside its reference
 	@$(VENV)/bin/python -m benchmarks $(ARGS)
 
 .PHONY: manifests
-manifests: $(INSTALLED) ## Make what is made from the code: the CustomResourceDefinition and the tables in docs/
+manifests: $(INSTALLED) ## Make what is made from the code: crds/, and the tables and the schema in docs/
 	@$(VENV)/bin/python -m gitops_backup.generate
 
 .PHONY: lock

@@ -1,6 +1,6 @@
 """Writes the files that are made from the code, or checks that they are current.
 
-`python -m gitops_backup.generate [--check] [crd|settings-table|reasons-table]...`, at the repository's root.
+At the repository's root: `python -m gitops_backup.generate [--check] [NAME...]`.
 """
 
 from collections.abc import Sequence
@@ -9,12 +9,13 @@ from pathlib import Path
 import click
 
 from gitops_backup.domain.backups import GROUP
-from gitops_backup.generate import crd, tables
+from gitops_backup.generate import crd, report, tables
 
 _MADE = {
     "crd": (Path("crds") / f"{GROUP}_{crd.PLURAL}.yaml", crd.render),
     "settings-table": (Path("docs/settings.md"), tables.settings_page),
     "reasons-table": (Path("docs/reasons.md"), tables.reasons_page),
+    "report-schema": (Path("docs/report.schema.json"), report.render),
 }
 
 

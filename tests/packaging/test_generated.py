@@ -1,5 +1,6 @@
 """Files that are made from the code: the ones in the repository are current, and a stale one is noticed."""
 
+import json
 import shutil
 import sys
 from enum import StrEnum
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
 from gitops_backup.domain.reasons import Reason
@@ -123,6 +125,13 @@ def test_what_a_field_says_of_itself_counts_more_than_its_type() -> None:
         "type": "string",
         "default": None,
     }
+
+
+def test_a_newer_report_still_fits_the_published_schema() -> None:
+    """Within a version fields are added; a program that checks what it reads must not stumble over them."""
+    schema = json.loads((ROOT / "docs" / "report.schema.json").read_bytes())
+    Draft202012Validator.check_schema(schema)
+    assert "additionalProperties" not in json.dumps(schema)
 
 
 def test_every_setting_and_every_reason_has_a_row() -> None:
