@@ -1,7 +1,7 @@
 """The command: it parses, wires, and exits; each class of error has its exit code.
 
-0 is success; 1 what went wrong; 2 a command that could not begin as it was asked to. No error of a user's shows
-a traceback.
+0 is success; 1 what went wrong; 2 a command that could not begin as it was asked to. No error of a user's
+shows a traceback.
 """
 
 import sys
@@ -37,7 +37,9 @@ class _Commands(click.Group):
         return command
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="gitops-backup")
 @click.option("--kubeconfig", type=click.Path(path_type=Path), help="The kubeconfig file.")
 @click.option("--context", help="The context in the kubeconfig file.")

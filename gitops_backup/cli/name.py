@@ -30,6 +30,4 @@ def name(options: Globals, images: tuple[str, ...], backup_repository: str | Non
     table = Table("IMAGE", "BACKUP", "IMAGEBACKUP", box=None, pad_edge=False, header_style="")
     for row in rows:
         table.add_row(*row)
-    console.print(table) if console.is_terminal else click.echo(
-        "\n".join("\t".join(row) for row in rows)
-    )
+    console.print(table) if console.is_terminal else click.echo("\n".join("\t".join(row) for row in rows))

@@ -5,6 +5,7 @@ Secrets are no options: every process of a machine can see another's arguments.
 
 import types
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -42,7 +43,7 @@ def _option(field: FieldInfo) -> dict[str, Any]:
     kind = _plain(field.annotation)
     if kind is bool:
         return {"help": text, "is_flag": True, "default": None}
-    if isinstance(kind, type) and hasattr(kind, "__members__"):
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
         return {"help": text, "type": click.Choice([member.value for member in kind])}
     click_types: dict[Any, Any] = {Path: click.Path(path_type=Path), int: int, float: float}
     return {"help": text, "type": click_types.get(kind, str)}

@@ -24,7 +24,7 @@ from gitops_backup.cluster.resources import (
     NAMESPACES,
     PODS,
 )
-from gitops_backup.controller.foresight import foresee
+from gitops_backup.controller import foresight
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.journal import Journal
 from gitops_backup.controller.targets import management
@@ -33,7 +33,7 @@ from gitops_backup.domain.planning import Plan, decide
 from gitops_backup.domain.policy import Mode, Policy
 from gitops_backup.domain.workloads import Kind
 from gitops_backup.errors import UsageError
-from gitops_backup.report.model import Report
+from gitops_backup.report.model import FileReport, Place, Report
 from gitops_backup.report.table import render
 from gitops_backup.settings import Settings
 from gitops_backup.sources.applications import Application
@@ -43,7 +43,12 @@ _OPTIONS = tuple(name for name in ALL if name not in {"listen", "probes_port", "
 
 @click.command()
 @click.option(
-    "-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True, help="The form."
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="The form.",
 )
 @click.option("--diff", is_flag=True, help="Show the exact change of each file or workload.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when something is due or blocked.")
@@ -53,6 +58,7 @@ _OPTIONS = tuple(name for name in ALL if name not in {"listen", "probes_port", "
 @click.pass_obj
 def report(
     options: Globals,
+    /,
     output: str,
     diff: bool,
     exit_code: bool,
@@ -89,16 +95,32 @@ def _report(
             if wanted is None or (workload.key.kind, workload.key.namespace, workload.key.name) in wanted
         )
     )
-    git = open_git(settings, threading.Event()) if diff else None
-    future = foresee(plan, inventory, policy, git=git)
+    with open_git(settings, threading.Event()) as git:
+        future = foresight.foresee(plan, inventory, git)
     return Report.of(
         plan,
         policy=policy,
         backups=inventory,
-        places=future.places,
-        files=future.files,
+        places={key: _place(place) for key, place in future.places.items()},
+        obstacles=future.obstacles,
+        files=(_file(change) for change in future.changes if diff),
         problems=future.problems,
     )
+
+
+def _place(place: foresight.Place) -> Place:
+    return Place(
+        repository=place.target.repository,
+        branch=place.branch,
+        commit=place.commit,
+        path=place.path,
+        line=place.line,
+    )
+
+
+def _file(change: foresight.Change) -> FileReport:
+    repository = change.target.repository if change.target is not None else None
+    return FileReport(repository=repository, branch=change.branch, path=change.path, diff=change.diff)
 
 
 def snapshot(connection: Connection, policy: Policy) -> Inventory:

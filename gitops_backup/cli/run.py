@@ -66,12 +66,14 @@ _REPOSITORY_WORKERS = 2
 @click.command()
 @settings_options(*ALL)
 @click.pass_obj
-def run(options: Globals, **flags: Any) -> None:
+def run(options: Globals, /, **flags: Any) -> None:
     """Run the controller until it is told to stop (SIGTERM, Ctrl-C)."""
     options.configure_logging()
     settings = options.settings(flags)
     if settings.mode is None:
-        raise UsageError("no mode is chosen", hint="--mode report writes nothing; gitops commits; direct patches")
+        raise UsageError(
+            "no mode is chosen", hint="--mode report writes nothing; gitops commits; direct patches"
+        )
     policy = settings.policy(mode=settings.mode)
     connection = connect(kubeconfig=options.kubeconfig, context=options.context)
     has_applications = serves(connection, APPLICATIONS)
@@ -106,7 +108,7 @@ def _controller(
     cancel, following = threading.Event(), threading.Event()
     stack.callback(following.set)
     metrics = Metrics()
-    journal = Journal(_now)
+    journal = Journal(_now, on_reversal=metrics.reversals.inc)
     inventory = Inventory(policy, journal, manage=management)
     queues = Queues(time.monotonic)
     writes = policy.mode != Mode.REPORT
@@ -120,9 +122,7 @@ def _controller(
     if writes:
         registries = stack.enter_context(open_registries(settings, policy, cancel))
         git = stack.enter_context(open_git(settings, cancel))
-        recorder = EventRecorder(
-            connection, component="gitops-backup", instance=identity, on_failure=failed
-        )
+        recorder = EventRecorder(connection, component="gitops-backup", instance=identity, on_failure=failed)
         announcer = Announcer(recorder)
         announcer.start()
         stack.callback(announcer.stop, 1.0)
@@ -235,7 +235,9 @@ def _controller(
     try:
         server, _ = start_http_server(settings.metrics_port, addr=settings.listen, registry=metrics.registry)
     except OSError as error:
-        raise UsageError(f"cannot listen on {settings.listen}:{settings.metrics_port}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot listen on {settings.listen}:{settings.metrics_port}: {error.strerror}"
+        ) from error
     stack.callback(server.shutdown)
     log.info("started", mode=policy.mode, probes=probes, metrics=server.server_port, identity=identity)
     return manager.run(stop)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gitops_backup.cluster.connection import Connection, Json
+from gitops_backup.cluster.connection import Json
 from gitops_backup.cluster.keys import ObjectKey
 from gitops_backup.cluster.permissions import Permission
 from gitops_backup.cluster.resources import (
@@ -105,7 +105,9 @@ class Feed:
         self._policy = policy
         self._wake = wake
 
-    def workload(self, kind: Kind) -> tuple[Callable[[Json], Workload], Callable[[ObjectKey, Workload | None], None]]:
+    def workload(
+        self, kind: Kind
+    ) -> tuple[Callable[[Json], Workload], Callable[[ObjectKey, Workload | None], None]]:
         """How workloads of this kind are projected, and put."""
 
         def put(key: ObjectKey, workload: Workload | None) -> None:

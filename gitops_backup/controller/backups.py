@@ -1,8 +1,8 @@
 """The reconciler of ImageBackups: copy, verify, keep the record, expire.
 
-What a backup's tag shall hold is written to the object before anything is pushed, guarded by the version of the
-object that the decision was made from: of several workers, replicas, or a leader that was paused, one wins, and
-the others look again.
+What a backup's tag shall hold is written to the object before anything is pushed, guarded by the version of
+the object that the decision was made from: of several workers, replicas, or a leader that was paused, one
+wins, and the others look again.
 """
 
 import threading
@@ -198,7 +198,7 @@ class BackupReconciler:
         return After(0)
 
     def _claim(self, backup: ImageBackup, demand: Demand) -> ImageBackup:
-        """The ImageBackup with the digest on record that its tag shall hold; nobody else pushes another one."""
+        """The ImageBackup with the digest on record that its tag shall hold, which nobody else changes."""
         if backup.verified:
             return backup  # only further digests are wanted
         status = backup.status
@@ -222,9 +222,7 @@ class BackupReconciler:
         status, digest = backup.status, backup.status.digest
         if not backup.verified and digest is not None:
             place = self._policy.naming.place(backup.image, digest)
-            copied = self._registries.copy(
-                backup.image.at(digest), place, platforms=backup.spec.platforms
-            )
+            copied = self._registries.copy(backup.image.at(digest), place, platforms=backup.spec.platforms)
             took = self._clock() - began
             self._metrics.copies.labels("Copied" if copied.copied else "Present").inc()
             self._metrics.copy_seconds.observe(took)
@@ -374,7 +372,12 @@ class BackupReconciler:
                 message = f"the backup registry has {held or 'nothing'} instead of {digest}"
                 status = backup.status.model_copy(update={"phase": Phase.PENDING, "next_attempt": None})
                 status = self._judged(
-                    backup, status, copied=False, verified=False, reason=Reason.BACKUP_PENDING, message=message
+                    backup,
+                    status,
+                    copied=False,
+                    verified=False,
+                    reason=Reason.BACKUP_PENDING,
+                    message=message,
                 )
                 self._write(backup, status)
                 self._announcer.backup(backup, reason="Lost", note=message, warning=True)

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from gitops_backup.controller.journal import Journal
 from gitops_backup.domain.backups import Demand, ImageBackup
@@ -16,7 +17,10 @@ from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.planning import Management
 from gitops_backup.domain.policy import Namespaces, Policy, out_of_scope
 from gitops_backup.domain.workloads import Pod, Workload, WorkloadKey
-from gitops_backup.sources.applications import Application
+from gitops_backup.sources.applications import Application, TrackingId, owner_of
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 ObjectKey = tuple[str, str]
 """A namespace and a name."""
@@ -92,7 +96,8 @@ class Inventory:
         self._directives: dict[str, str] = {}
         self._index = _BackupIndex(policy)
         self._applications: dict[ObjectKey, tuple[Application, Management]] = {}
-        self._tracked: dict[WorkloadKey, ObjectKey] = {}
+        self._listed: dict[WorkloadKey, set[ObjectKey]] = {}
+        self._instances: dict[str, set[ObjectKey]] = {}
 
     # -- changes ------------------------------------------------------------------------------------------
 
@@ -105,9 +110,7 @@ class Inventory:
             entry.images = _images(workload) if workload is not None else ()
             after = {image for _, image in entry.images}
             for image in before - after:
-                self._users[image].discard(key)
-                if not self._users[image]:
-                    del self._users[image]
+                _discard(self._users, image, key)
             for image in after - before:
                 self._users.setdefault(image, set()).add(key)
             self._drop_if_empty(key, entry)
@@ -167,13 +170,16 @@ class Inventory:
             old = self._applications.pop(key, None)
             concerned: set[WorkloadKey] = set()
             if old is not None:
-                concerned |= {w for w in old[0].workloads if self._tracked.get(w) == key}
-                for workload in concerned:
-                    del self._tracked[workload]
+                concerned |= old[0].workloads
+                _discard(self._instances, old[0].instance, key)
+                for workload in old[0].workloads:
+                    _discard(self._listed, workload, key)
             if application is not None:
                 self._applications[key] = application, self._manage(application)
-                self._tracked |= dict.fromkeys(application.workloads, key)
-                concerned |= set(application.workloads)
+                concerned |= application.workloads
+                self._instances.setdefault(application.instance, set()).add(key)
+                for workload in application.workloads:
+                    self._listed.setdefault(workload, set()).add(key)
             return Concerned(frozenset(concerned))
 
     # -- facts --------------------------------------------------------------------------------------------
@@ -208,9 +214,8 @@ class Inventory:
     def management(self, workload: Workload) -> Management | None:
         """What Argo CD has to say about the workload; None where it does not track it."""
         with self._lock:
-            key = self._tracked.get(workload.key) or self._claimed(workload)
-            known = self._applications.get(key) if key is not None else None
-            return known[1] if known is not None else None
+            key = self._owner(workload)
+            return self._applications[key][1] if key is not None else None
 
     def of_source(self, source: Reference) -> ImageBackup | None:
         """The ImageBackup whose object has this source's name, whatever source it records."""
@@ -250,24 +255,22 @@ class Inventory:
         with self._lock:
             return sorted(self._index.by_name)
 
-    def managed(self) -> list[tuple[Application, Management]]:
-        """All Applications with what they mean for their workloads, sorted by key."""
+    def applications(self) -> list[Application]:
+        """All Applications, sorted by key."""
         with self._lock:
-            return [known for _, known in sorted(self._applications.items(), key=lambda e: e[0])]
+            return [known[0] for _, known in sorted(self._applications.items(), key=lambda e: e[0])]
 
     def tracked_by(self, application: Application) -> list[Workload]:
-        """The workloads that an Application tracks, sorted by key."""
+        """The workloads that belong to an Application, sorted by key."""
         with self._lock:
-            keys = sorted(application.workloads)
-            return [w for key in keys if (w := self.workload(key)) is not None]
+            listed = (self.workload(key) for key in sorted(application.workloads))
+            return [w for w in listed if w is not None and self._owner(w) == _key(application)]
 
     def demand(self, backup: ImageBackup) -> Demand:
         """Who asks for an ImageBackup now."""
         name = self._policy.naming.backup(backup.image)
         with self._lock:
-            namers = [
-                key for key in sorted(self._users.get(backup.image, ())) if self._in_scope(key)
-            ]
+            namers = [key for key in sorted(self._users.get(backup.image, ())) if self._in_scope(key)]
             running: dict[str, list[WorkloadKey]] = {}
             for key in namers:
                 entry = self._entries[key]
@@ -298,11 +301,13 @@ class Inventory:
             if backup is not None:
                 self._journal.look(backup, workload, container=container, names_backup=True)
 
-    def _claimed(self, workload: Workload) -> ObjectKey | None:
-        """The Application that the workload's own tracking annotation names."""
-        return next(
-            (key for key, (app, _) in self._applications.items() if app.claims(workload)), None
-        ) if workload.tracking_id else None
+    def _owner(self, workload: Workload) -> ObjectKey | None:
+        candidates = set(self._listed.get(workload.key, ()))
+        tracking = TrackingId.parse(workload.tracking_id) if workload.tracking_id else None
+        if tracking is not None:
+            candidates |= self._instances.get(tracking.instance, set())
+        owner = owner_of(workload, (self._applications[key][0] for key in candidates))
+        return _key(owner) if owner is not None else None
 
     def _names(self, images: Iterable[Reference]) -> Iterable[str]:
         for image in images:
@@ -317,6 +322,17 @@ class Inventory:
     def _drop_if_empty(self, key: WorkloadKey, entry: _Entry) -> None:
         if entry.workload is None and not entry.pods:
             self._entries.pop(key, None)
+
+
+def _key(application: Application) -> ObjectKey:
+    return application.namespace, application.name
+
+
+def _discard(index: dict[K, set[V]], key: K, value: V) -> None:
+    values = index.get(key, set())
+    values.discard(value)
+    if not values:
+        index.pop(key, None)
 
 
 def _older(backup: ImageBackup, known: ImageBackup) -> bool:

@@ -18,10 +18,14 @@ RewriteKey = tuple[str, str]
 
 
 class Journal:
-    """The rewrites of each ImageBackup (by its name) that are not on record yet. `now` returns the time in UTC."""
+    """The rewrites of each ImageBackup (by its name) that are not on record yet.
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    `now` returns the time in UTC; `on_reversal` is called for each rewrite that somebody undid.
+    """
+
+    def __init__(self, now: Callable[[], datetime], on_reversal: Callable[[], None] = lambda: None) -> None:
         self._now = now
+        self._on_reversal = on_reversal
         self._lock = threading.Lock()
         self._news: dict[str, dict[RewriteKey, Rewrite]] = {}
 
@@ -65,3 +69,5 @@ class Journal:
         seen = observe(known, names_backup=names_backup, rollout=workload.rollout, now=self._now())
         if seen != known:
             self.note(backup.name, seen)
+            if seen.state == RewriteState.REVERTED:
+                self._on_reversal()

@@ -1,7 +1,8 @@
 """Starting and stopping: watches first, then the election, then the workers; and back.
 
-A replica that does not lead follows the watches all the same, so that it can take over at once. On a stop, the
-programs that run (copies, pushes) are ended, the workers finish their step, and the Lease is released last.
+A replica that does not lead follows the watches all the same, so that it can take over at once. On a stop,
+the programs that run (copies, pushes) are ended, the workers finish their step, and the Lease is released
+last.
 """
 
 import threading
@@ -157,11 +158,11 @@ class Manager:
         deadline = time.monotonic() + _STOP_SECONDS
         self._queues.close()
         self._cancel.set()
-        ended = all([workers.join(deadline) for workers in self._workers])
+        still_at_work = [workers for workers in self._workers if not workers.join(deadline)]
         self._released.set()
         leading.join(max(0.5, deadline - time.monotonic()))
         self._on_leading(False)
-        return ended
+        return not still_at_work
 
 
 def _all_set(events: Iterable[threading.Event], stop: threading.Event) -> bool:

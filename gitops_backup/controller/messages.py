@@ -1,4 +1,4 @@
-"""What a commit says about itself: how much it changes, each image with its backup, and the records of both."""
+"""What a commit says about itself: how much it changes, and each image with its backup and its record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

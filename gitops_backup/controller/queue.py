@@ -15,7 +15,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class WorkQueue(Generic[K]):
-    """Keys to be worked on, in the order in which they came due. `clock` returns seconds, and never goes back."""
+    """Keys to be worked on, in the order in which they came due. `clock` returns seconds, and only grows."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -45,7 +45,7 @@ class WorkQueue(Generic[K]):
             self._changed.notify()
 
     def get(self) -> K | None:
-        """The next key, which must be given back with `done`; waits for one; None once the queue is closed."""
+        """The next key, to be given back with `done`; waits for one; None once the queue is closed."""
         with self._changed:
             while not self._closed:
                 self._ripen()

@@ -6,19 +6,20 @@ Argo CD has to be told follows from what the Applications say they were compared
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 import structlog
 
 from gitops_backup.controller.backups import Announcer
-from gitops_backup.controller.drafting import Branch, Draft, DueChange, draft
+from gitops_backup.controller.drafting import Branch, Draft, DueChange, Part, draft
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.journal import Journal
 from gitops_backup.controller.messages import ImageChange, commit_message
+from gitops_backup.controller.targets import target_of
 from gitops_backup.controller.worker import DONE, After, Outcome
 from gitops_backup.controller.workloads import BackupRegistry
 from gitops_backup.domain.backups import Rewrite, RewriteState
@@ -55,7 +56,7 @@ class Refresher(Protocol):
 class _Due:
     """What a branch is to be changed for: by Application, and whether first copies are still under way."""
 
-    applications: tuple[tuple[Application, tuple[DueChange, ...]], ...]
+    parts: tuple[Part, ...]
     unsettled: bool
 
 
@@ -112,26 +113,27 @@ class RepositoryReconciler:
             waited = self._clock() - self._waiting_since.setdefault(target, self._clock())
             if waited < _LONGEST_WAIT_SECONDS:
                 return After(_LONGEST_WAIT_SECONDS - waited)
-        if not due.applications:
+        if not due.parts:
             return DONE
         head = branch.fetch()
-        drafted = draft(branch, head.commit, due.applications)
+        drafted = draft(branch, head.commit, due.parts)
         refused = self._refused(branch, drafted)
         if refused:
-            drafted = draft(branch, head.commit, _without(due.applications, refused))
+            drafted = draft(branch, head.commit, _without(due.parts, refused))
         self._explain(drafted)
         if drafted.files:
             self._commit(branch, drafted, target)
             self._waiting_since.pop(target, None)
             return After(0)  # the Applications are asked to refresh when the branch was looked at again
-        self._refresh(due.applications, drafted)
+        self._refresh(due.parts, drafted)
         return DONE
 
     def _due(self, target: Target) -> _Due:
-        found: list[tuple[Application, tuple[DueChange, ...]]] = []
+        found: list[Part] = []
         unsettled = False
-        for application, management in self._inventory.managed():
-            if not any(self._same(t, target) for t in management.targets if t.blocked is None):
+        for application in self._inventory.applications():
+            here = tuple(s for s in application.sources if self._same(target_of(s), target))
+            if not here:
                 continue
             changes: list[DueChange] = []
             for workload in self._inventory.tracked_by(application):
@@ -140,12 +142,13 @@ class RepositoryReconciler:
                     changes += self._changes(plan, application)
                     unsettled |= any(_unsettled(plan))
             if changes:
-                found.append((application, tuple(changes)))
+                elsewhere = len(here) < len(application.sources)
+                found.append(Part(application, here, tuple(changes), elsewhere))
         return _Due(tuple(found), unsettled)
 
     def _same(self, one: Target, target: Target) -> bool:
         branch = one.branch or self._default_branches.get(one.repository)
-        return one.repository == target.repository and branch == target.branch
+        return one.blocked is None and one.repository == target.repository and branch == target.branch
 
     def _changes(self, plan: WorkloadPlan, application: Application) -> Iterable[DueChange]:
         for use in plan.due(Action.REWRITE):
@@ -247,14 +250,13 @@ class RepositoryReconciler:
                 time.sleep(0.05)  # the watch brings what the other one wrote
         return self._record(name)
 
-    def _refresh(
-        self, applications: Sequence[tuple[Application, tuple[DueChange, ...]]], drafted: Draft
-    ) -> None:
+    def _refresh(self, parts: Iterable[Part], drafted: Draft) -> None:
         """Ask Argo CD to compare what Git says already, where it compared with something else before."""
         waiting = {change.application for change in drafted.done}
-        for application, _ in applications:
+        for application in (part.application for part in parts):
             name = f"{application.namespace}/{application.name}"
-            if name in waiting and application.awaits_comparison(drafted.commit):
+            compared = drafted.commit in application.revisions or application.refresh_pending
+            if name in waiting and not compared:
                 self._refresher.refresh(application.namespace, application.name)
 
     def _explain(self, drafted: Draft) -> None:
@@ -281,8 +283,6 @@ def _unsettled(plan: WorkloadPlan) -> Iterable[bool]:
         yield use.external and use.action in {Action.COPY, Action.WAIT}
 
 
-def _without(
-    applications: Sequence[tuple[Application, tuple[DueChange, ...]]], refused: frozenset[ImageChange]
-) -> tuple[tuple[Application, tuple[DueChange, ...]], ...]:
-    left = ((app, tuple(d for d in due if d.change not in refused)) for app, due in applications)
-    return tuple((app, due) for app, due in left if due)
+def _without(parts: Iterable[Part], refused: frozenset[ImageChange]) -> tuple[Part, ...]:
+    left = (replace(part, due=tuple(d for d in part.due if d.change not in refused)) for part in parts)
+    return tuple(part for part in left if part.due)

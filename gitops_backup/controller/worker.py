@@ -69,7 +69,7 @@ class Workers(Generic[K]):
             thread.start()
 
     def join(self, deadline: float) -> bool:
-        """Wait until all threads have ended, at most until `deadline` (of time.monotonic); whether they have."""
+        """Wait until all threads have ended, or `deadline` (of time.monotonic); whether they have."""
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(max(0.0, deadline - time.monotonic()))

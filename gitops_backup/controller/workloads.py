@@ -16,9 +16,12 @@ from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.planning import Action, Management, Route, Target, Use, WorkloadPlan, decide
 from gitops_backup.domain.policy import Mode, Namespaces, Policy
+from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import ORIGINAL_IMAGES_ANNOTATION, Workload, WorkloadKey
 from gitops_backup.errors import Conflict
 from gitops_backup.metrics import Metrics
+
+_WORTH_AN_EVENT = frozenset({Reason.CONTESTED, Reason.ROLLED_BACK, Reason.SELF_HEAL, Reason.TAG_MOVED})
 
 
 class Cluster(Protocol):
@@ -74,14 +77,17 @@ class WorkloadReconciler:
         self._hand_on = hand_on
         self._suspect = suspect
         self._now = now
+        self._told: dict[WorkloadKey, dict[str, Reason | None]] = {}
         self._log = structlog.get_logger(reconciler="workload")
 
     def reconcile(self, key: WorkloadKey) -> Outcome:
         """Do the next step of the workload."""
         workload = self._inventory.workload(key)
         if workload is None or self._policy.mode == Mode.REPORT:
+            self._told.pop(key, None)
             return DONE
         plan = decide(workload, self._inventory, self._policy)
+        self._tell(plan)
         for use in plan.uses:
             self._ask_for_backup(use)
         if plan.due(Action.REWRITE) and plan.route == Route.PATCH:
@@ -91,6 +97,19 @@ class WorkloadReconciler:
                 if target.blocked is None:
                     self._hand_on(target)
         return DONE
+
+    def _tell(self, plan: WorkloadPlan) -> None:
+        """An event for what a person should look at, once for as long as it stays so."""
+        key = plan.workload.key
+        reasons = {u.container.name: u.reason for u in plan.uses if u.reason in _WORTH_AN_EVENT}
+        known = self._told.get(key, {})
+        self._told[key] = dict(reasons)
+        if not reasons:
+            del self._told[key]
+        for use in plan.uses:
+            if use.reason in _WORTH_AN_EVENT and known.get(use.container.name) != use.reason:
+                note = f"{use.container.name}: {use.message}"
+                self._announcer.workload(key, plan.workload.uid, reason=use.reason, note=note, warning=True)
 
     def _ask_for_backup(self, use: Use) -> None:
         if use.source is None or use.action not in {Action.COPY, Action.ADOPT}:

@@ -5,6 +5,7 @@ are added and never change their meaning.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -14,6 +15,9 @@ from gitops_backup.domain.planning import Action, Backups, Plan, Route, Use, Wor
 from gitops_backup.domain.policy import Policy
 from gitops_backup.domain.reasons import EXPLANATIONS, Reason
 from gitops_backup.domain.workloads import WorkloadKey
+
+ContainerKey = tuple[WorkloadKey, str]
+"""A workload and the name of a container of it."""
 
 FORMAT: Literal["gitops-backup/report/v1"] = "gitops-backup/report/v1"
 
@@ -167,12 +171,14 @@ class Report(_Part):
         *,
         policy: Policy,
         backups: Backups,
-        places: Mapping[tuple[WorkloadKey, str], Place],
+        places: Mapping[ContainerKey, Place],
+        obstacles: Mapping[ContainerKey, tuple[Reason, str]],
         files: Iterable[FileReport] = (),
         problems: Iterable[str] = (),
     ) -> Self:
-        """The report of a plan; `places` says where containers' images are written in Git."""
-        workloads = tuple(_workload(w, backups, places) for w in plan.workloads)
+        """The report of a plan; `places` and `obstacles` say what Git has to say about containers' images."""
+        plan = Plan(tuple(_obstructed(workload, obstacles) for workload in plan.workloads))
+        workloads = tuple(_workload(w, backups, places, obstacles) for w in plan.workloads)
         images = _images(plan, backups, policy)
         return cls(
             mode=policy.mode,
@@ -199,8 +205,28 @@ _PASSING = frozenset(
 )
 
 
+def _obstructed(plan: WorkloadPlan, obstacles: Mapping[ContainerKey, tuple[Reason, str]]) -> WorkloadPlan:
+    """The plan of a workload with what Git has to say: a rewrite that cannot be made is blocked."""
+    return replace(
+        plan,
+        uses=tuple(
+            _held_up(use, obstacles.get((plan.workload.key, use.container.name))) for use in plan.uses
+        ),
+    )
+
+
+def _held_up(use: Use, obstacle: tuple[Reason, str] | None) -> Use:
+    if obstacle is None:
+        return use
+    action = Action.BLOCKED if use.action == Action.REWRITE else use.action
+    return replace(use, action=action, reason=obstacle[0], message=obstacle[1])
+
+
 def _workload(
-    plan: WorkloadPlan, backups: Backups, places: Mapping[tuple[WorkloadKey, str], Place]
+    plan: WorkloadPlan,
+    backups: Backups,
+    places: Mapping[ContainerKey, Place],
+    obstacles: Mapping[ContainerKey, tuple[Reason, str]],
 ) -> WorkloadReport:
     key = plan.workload.key
     return WorkloadReport(
@@ -209,14 +235,24 @@ def _workload(
         name=key.name,
         application=plan.management.application if plan.management is not None else None,
         containers=tuple(
-            _container(use, plan, backups, places.get((key, use.container.name))) for use in plan.uses
+            _container(
+                use,
+                plan,
+                backups,
+                place=places.get((key, use.container.name)),
+                obstructed=(key, use.container.name) in obstacles,
+            )
+            for use in plan.uses
         ),
     )
 
 
-def _container(use: Use, plan: WorkloadPlan, backups: Backups, place: Place | None) -> ContainerReport:
+def _container(
+    use: Use, plan: WorkloadPlan, backups: Backups, *, place: Place | None, obstructed: bool
+) -> ContainerReport:
     record = backups.of_source(use.source) if use.source is not None else None
     coming = use.external and use.action in {Action.COPY, Action.WAIT, Action.REWRITE}
+    reason = use.reason or (plan.blocked if coming else None)
     return ContainerReport(
         name=use.container.name,
         init=use.container.init,
@@ -224,10 +260,10 @@ def _container(use: Use, plan: WorkloadPlan, backups: Backups, place: Place | No
         backup=str(use.backup) if use.backup is not None else None,
         digest=record.status.digest if record is not None and record.verified else None,
         action=use.action,
-        then=plan.route if coming else None,
-        reason=use.reason or (plan.blocked if coming else None),
+        then=plan.route if coming and not obstructed else None,
+        reason=reason,
         message=use.message or (plan.message if coming else ""),
-        remedy=EXPLANATIONS[use.reason].remedy if use.reason is not None else "",
+        remedy=EXPLANATIONS[reason].remedy if reason is not None else "",
         place=place,
     )
 
