@@ -16,9 +16,16 @@ Build = Callable[[Path], list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="session")
-def build() -> Build:
+def build(pytestconfig: pytest.Config) -> Build:
     """Builds a kustomization into its objects; fails with kustomize's own words."""
-    binaries = Binaries(cache=cache_folder(os.environ), environ=os.environ, progress=print)
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def progress(line: str) -> None:
+        # building kustomize takes a minute or two, once: whoever waits shall see why
+        with capture.global_and_fixture_disabled():
+            print(line, flush=True)
+
+    binaries = Binaries(cache=cache_folder(os.environ), environ=os.environ, progress=progress)
     kustomize = binaries.provide(["kustomize"])["kustomize"]
 
     def objects(folder: Path) -> list[dict[str, Any]]:

@@ -35,8 +35,6 @@ FOLDERS = {
 }
 HOME = "image-backup"
 ACCOUNT = "gitops-backup"
-# building kustomize, where it is not at hand, takes minutes
-pytestmark = pytest.mark.timeout(1800)
 
 every_mode = pytest.mark.parametrize("mode", list(Mode))
 
