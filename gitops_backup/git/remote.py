@@ -1,0 +1,103 @@
+"""One repository on its server: which commit a branch is at, fetching it, pushing to it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitops_backup.errors import GitopsBackupError, one_line
+from gitops_backup.git.answers import failure, push_failure
+from gitops_backup.git.errors import BranchMissing, CloneDamaged, RepositoryRefused, RepositoryUnavailable
+from gitops_backup.git.program import GitProgram
+from gitops_backup.git.repository import RepositoryUrl
+from gitops_backup.process import Completed
+
+_BRANCHES = "refs/heads/"
+_LENGTH_OF_SHA1 = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """The server's side of a repository.
+
+    Every method raises `RepositoryUnavailable`, `RepositoryMissing`, `RepositoryRefused` or
+    `AuthenticationFailed`; those that use a clone raise `CloneDamaged` where nothing that the server did
+    explains why git failed.
+    """
+
+    program: GitProgram
+    url: RepositoryUrl
+
+    def default_branch(self) -> str:
+        """The branch that HEAD names, as the server spells it. Raises `BranchMissing` where there is none."""
+        for target, name in self._listed("--symref", "HEAD"):
+            if name == "HEAD" and target.startswith(f"ref: {_BRANCHES}"):
+                return target.removeprefix(f"ref: {_BRANCHES}")
+        raise BranchMissing(
+            f"{self.url} has no default branch",
+            hint="name a branch, or push a first commit to the repository",
+        )
+
+    def head(self, branch: str) -> str:
+        """The commit that the branch is at. Raises `BranchMissing`."""
+        for commit, name in self._listed(f"{_BRANCHES}{branch}"):
+            if name == f"{_BRANCHES}{branch}":
+                if len(commit) != _LENGTH_OF_SHA1:
+                    raise RepositoryRefused(f"{self.url} has SHA-256 names, which GitPython cannot read")
+                return commit
+        raise BranchMissing(f"{self.url} has no branch {branch}")
+
+    def fetch(self, branch: str, *, into: Path) -> None:
+        """Bring the branch's head into a clone, with its files and without its history."""
+        self._fetch(branch, "--depth=1", into=into)
+
+    def fetch_history(self, branch: str, *, into: Path, depth: int | None) -> None:
+        """Bring the branch's last `depth` commits, or all; without files where the server can do that."""
+        reach = "--unshallow" if depth is None else f"--depth={depth}"
+        self._fetch(branch, "--filter=tree:0", reach, into=into)
+
+    def push(self, branch: str, commit: str, *, expected: str, out_of: Path) -> None:
+        """Move the branch from `expected` to `commit`, which must be its child, or leave it as it is.
+
+        Raises `PushRejected` where the branch is not at `expected`, and `PushForbidden`.
+        """
+        ref = f"{_BRANCHES}{branch}"
+        # the lease refuses a branch that somebody moved back, where a plain push would undo that
+        completed = self.program.remote(
+            [
+                "push",
+                "--porcelain",
+                f"--force-with-lease={ref}:{expected}",
+                "--",
+                self.url.address,
+                f"{commit}:{ref}",
+            ],
+            url=self.url,
+            clone=out_of,
+        )
+        refused = push_failure(completed.stdout, completed.stderr, url=self.url, branch=branch)
+        if refused is not None:
+            raise refused
+        if completed.returncode != 0:
+            raise self._failure(completed) or CloneDamaged(one_line(completed.stderr))
+
+    def _fetch(self, branch: str, *options: str, into: Path) -> None:
+        ref = f"{_BRANCHES}{branch}"
+        flags = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", *options)
+        completed = self.program.remote(
+            ["fetch", *flags, "--", self.url.address, f"+{ref}:{ref}"], url=self.url, clone=into
+        )
+        if completed.returncode != 0:
+            raise self._failure(completed) or CloneDamaged(one_line(completed.stderr))
+
+    def _listed(self, *arguments: str) -> list[tuple[str, str]]:
+        *options, pattern = arguments
+        completed = self.program.remote(
+            ["ls-remote", *options, "--", self.url.address, pattern], url=self.url
+        )
+        if completed.returncode != 0:
+            unknown = RepositoryUnavailable(f"{self.url} cannot be read: {one_line(completed.stderr)}")
+            raise self._failure(completed) or unknown
+        lines = completed.stdout.decode("utf-8", "replace").splitlines()
+        return [(target, name) for target, _, name in (line.partition("\t") for line in lines)]
+
+    def _failure(self, completed: Completed) -> GitopsBackupError | None:
+        return failure(completed.stderr, url=self.url, has_credentials=self.program.has_credentials(self.url))
