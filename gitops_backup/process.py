@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from gitops_backup.errors import GitopsBackupError, Transient
 
@@ -76,30 +77,34 @@ def run(
         if error.filename != argv[0]:  # the folder to start in
             raise
         raise ProgramMissing(f"{argv[0]} is not on PATH", hint=f"install {argv[0]}") from error
+    if process.stdin is not None:
+        # communicate() does not go on with its input when it is called again after a timeout
+        _feed(process.stdin, input or b"")
+        process.stdin = None
     try:
-        return _wait(process, argv[0], timeout=timeout, input=input, cancel=cancel)
+        return _wait(process, argv[0], timeout=timeout, cancel=cancel)
     except BaseException:  # Ctrl-C does not reach a process group of its own
         _end(process)
         raise
 
 
+def _feed(pipe: IO[bytes], data: bytes) -> None:
+    def write() -> None:
+        with contextlib.suppress(BrokenPipeError), pipe:
+            pipe.write(data)
+
+    threading.Thread(target=write, name="input of a process", daemon=True).start()
+
+
 def _wait(
-    process: subprocess.Popen[bytes],
-    name: str,
-    *,
-    timeout: float,
-    input: bytes | None,  # noqa: A002
-    cancel: threading.Event | None,
+    process: subprocess.Popen[bytes], name: str, *, timeout: float, cancel: threading.Event | None
 ) -> Completed:
     deadline = time.monotonic() + timeout
-    pending = input
     while True:
         wait = min(_POLL_SECONDS, max(0.0, deadline - time.monotonic())) if cancel else timeout
         try:
-            stdout, stderr = process.communicate(input=pending, timeout=wait)
+            stdout, stderr = process.communicate(timeout=wait)
         except subprocess.TimeoutExpired:
-            # communicate() keeps its place: called again, it takes no new input
-            pending = None
             if cancel is not None and cancel.is_set():
                 raise ProcessCancelled(f"{name} was stopped") from None
             if cancel is None or time.monotonic() >= deadline:
