@@ -215,7 +215,7 @@ class Api:
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ApiAway(
-                f"the API server at {self.server} cannot be reached: {one_line(str(error))}"
+                f"no answer from the API server at {self.server}: {one_line(str(error))}"
             ) from error
 
 

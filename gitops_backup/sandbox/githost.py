@@ -127,16 +127,7 @@ class GitHost:
 
     def head(self, repository: str, branch: str = BRANCH) -> str | None:
         """The commit that the branch names; None while there is none. Reads files only, so it is cheap."""
-        path = self.path(repository)
-        try:
-            return (path / "refs" / "heads" / branch).read_text().strip() or None
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        try:
-            packed = (path / "packed-refs").read_text().splitlines()
-        except FileNotFoundError:
-            return None
-        return next((line[:40] for line in packed if line.endswith(f" refs/heads/{branch}")), None)
+        return self._read_ref(repository, f"refs/heads/{branch}")
 
     def resolve(self, repository: str, revision: str) -> str | None:
         """The commit that `HEAD`, a branch, a tag or a commit's id names; None when there is none."""
@@ -144,9 +135,10 @@ class GitHost:
             return revision
         branch = BRANCH if revision == "HEAD" else revision.removeprefix("refs/heads/")
         head = self.head(repository, branch)
-        if head is None and (self.path(repository) / "refs" / "tags" / revision).is_file():
+        tag = f"refs/tags/{revision.removeprefix('refs/tags/')}"
+        if head is None and self._read_ref(repository, tag):
             at = str(self.path(repository))
-            head = self._git(["-C", at, "rev-parse", f"refs/tags/{revision}^{{commit}}"]).decode().strip()
+            head = self._git(["-C", at, "rev-parse", f"{tag}^{{commit}}"]).decode().strip()
         return head
 
     def files(self, repository: str, revision: str = BRANCH, *, under: str = "") -> dict[str, bytes]:
@@ -208,6 +200,18 @@ class GitHost:
         if done.returncode:
             raise GitFailed(f"git {' '.join(argv[:3])} failed: {one_line(done.stderr)}")
         return done.stdout
+
+    def _read_ref(self, repository: str, ref: str) -> str | None:
+        path = self.path(repository)
+        try:
+            return (path / ref).read_text().strip() or None
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            pass
+        try:
+            packed = (path / "packed-refs").read_text().splitlines()
+        except FileNotFoundError:
+            return None
+        return next((line.split()[0] for line in packed if line.endswith(f" {ref}")), None)
 
     def _before_push(self, repository: str) -> None:
         if self.before_push is not None:

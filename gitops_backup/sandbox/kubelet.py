@@ -12,6 +12,7 @@ readiness probes are not asked.
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -28,6 +29,13 @@ from gitops_backup.sandbox.rollouts import Count, Work
 _THREADS = 8
 _SECONDS_BETWEEN_PULLS = 1.0
 _PLURALS = {"Deployment": "deployments", "DaemonSet": "daemonsets"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Rollout:
+    generation: int
+    due: float
+    deadline: float
 
 
 class KubeletStandIn:
@@ -57,7 +65,7 @@ class KubeletStandIn:
             for kind, plural in _PLURALS.items()
         }
         self._pods = Pods(api, went=self._agenda.add, now=_now) if pods else None
-        self._begun: dict[Work, tuple[int, float]] = {}
+        self._rollouts: dict[Work, _Rollout] = {}
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
@@ -78,30 +86,40 @@ class KubeletStandIn:
         kind, *key = work
         seen = self._workloads[kind].get((key[0], key[1]))
         if seen is None:
-            self._begun.pop(work, None)
+            self._rollouts.pop(work, None)
             if self._pods is not None:
                 self._pods.forget(work)
             return None
         # the items of a list do not say their kind
         workload = {**seen, "kind": kind}
-        generation = workload["metadata"]["generation"]
         if workload["spec"].get("paused"):
-            self._write_status(workload, {"observedGeneration": generation})
+            self._write_status(workload, {"observedGeneration": workload["metadata"]["generation"]})
             return None
-        begun = self._begun.get(work)
-        if begun is None or begun[0] != generation:
-            begun = self._begun[work] = (generation, time.monotonic())
-            if self._delay and workload.get("status", {}).get("observedGeneration") != generation:
-                self._write_count(workload, rollouts.counted(workload), begun=begun[1])
-                return self._delay
+        rollout = self._rollout(work, workload)
+        early = rollout.due - time.monotonic()
+        if early > 0:
+            self._write_count(workload, rollouts.counted(workload), rollout)
+            return early
         count = self._advance(workload)
-        self._write_count(workload, count, begun=begun[1])
+        self._write_count(workload, count, rollout)
         if count.complete:
             return None
         if not rollouts.is_never_ready(workload):
             return _SECONDS_BETWEEN_PULLS
-        left = begun[1] + rollouts.seconds_for_progress(workload) - time.monotonic()
+        left = rollout.deadline - time.monotonic()
         return left if left > 0 else None
+
+    def _rollout(self, work: Work, workload: Json) -> _Rollout:
+        generation = workload["metadata"]["generation"]
+        known = self._rollouts.get(work)
+        if known is None or known.generation != generation:
+            now = time.monotonic()
+            # of what was there before us, the moment is over
+            seen = (workload.get("status") or {}).get("observedGeneration") == generation
+            due = now if seen else now + self._delay
+            deadline = now + rollouts.seconds_for_progress(workload)
+            known = self._rollouts[work] = _Rollout(generation, due=due, deadline=deadline)
+        return known
 
     def _advance(self, workload: Json) -> Count:
         if self._pods is not None:
@@ -111,13 +129,13 @@ class KubeletStandIn:
             return count
         if any(isinstance(each, NotPulled) for each in self._pull(workload).values()):
             return count
-        return Count(count.wanted, updated=count.wanted, ready=count.wanted, updated_ready=count.wanted)
+        return rollouts.finished(workload)
 
     def _pull(self, workload: Json) -> Mapping[str, Pulled | NotPulled]:
         return {image: pull(image, self._locations) for image in rollouts.images(workload)}
 
-    def _write_count(self, workload: Json, count: Count, *, begun: float) -> None:
-        overdue = time.monotonic() - begun >= rollouts.seconds_for_progress(workload)
+    def _write_count(self, workload: Json, count: Count, rollout: _Rollout) -> None:
+        overdue = time.monotonic() >= rollout.deadline
         self._write_status(workload, rollouts.workload_status(workload, count, overdue=overdue, now=_now()))
 
     def _write_status(self, workload: Json, status: Json) -> None:

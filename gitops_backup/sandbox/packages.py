@@ -41,7 +41,7 @@ class Packages:
             registry = self._registry()
             if registry and not missing:
                 return registry
-            if not self.may_install or shutil.which("apt-get") is None:
+            if not self.may_install or self._which("apt-get") is None:
                 raise UsageError(
                     f"the sandbox needs programs that are not on PATH: "
                     f"{', '.join([*missing, *([] if registry else ['docker-registry'])])}",
@@ -73,8 +73,12 @@ class Packages:
         return self._unpacked
 
     def _run(self, argv: Sequence[str], *, cwd: Path | None = None) -> None:
-        network = {name: value for name, value in self.environ.items() if name.lower().endswith("_proxy")}
-        done = run(argv, timeout=_SECONDS_TO_INSTALL, env={**network, **_APT}, cwd=cwd)
+        kept = {
+            name: value
+            for name, value in self.environ.items()
+            if name == "PATH" or name.lower().endswith("_proxy")
+        }
+        done = run(argv, timeout=_SECONDS_TO_INSTALL, env={**kept, **_APT}, cwd=cwd)
         if done.returncode:
             raise UsageError(
                 f"{argv[0]} {argv[1]} failed: {one_line(done.stderr or done.stdout)}",

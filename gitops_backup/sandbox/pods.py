@@ -48,7 +48,7 @@ class Pods:
         existing = self._existing(rollouts.work_of(workload))
         old = [pod for pod in existing if rollouts.hash_of(pod) != current]
         if old and rollouts.is_replaced_by_hand(workload):
-            return Count(wanted, updated=0, ready=_ready(old), updated_ready=0)
+            return Count(wanted, wanted, updated=0, ready=_ready(old), updated_ready=0)
         fresh = [pod for pod in existing if rollouts.hash_of(pod) == current]
         if _ready(fresh) < wanted:
             if workload["kind"] == "DaemonSet":
@@ -59,9 +59,10 @@ class Pods:
         if complete:
             self._delete([*old, *fresh[wanted:]])
             self._retire({rollouts.owner_of(pod) for pod in old})
-            return Count(wanted, updated=wanted, ready=wanted, updated_ready=wanted)
+            return rollouts.finished(workload)
+        total = len(fresh) + len(old)
         ready = min(wanted, _ready(fresh) + _ready(old))
-        return Count(wanted, updated=len(fresh), ready=ready, updated_ready=_ready(fresh))
+        return Count(wanted, total, updated=len(fresh), ready=ready, updated_ready=_ready(fresh))
 
     def forget(self, work: Work) -> None:
         """Delete what belonged to a workload that is gone."""

@@ -5,6 +5,7 @@ however it ends. Nobody asks them to end in good order: their state is thrown aw
 server that crashed must not differ from one that was stopped. What they print goes to files.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -153,7 +154,7 @@ class Programs(AbstractContextManager["Programs"]):
 
     def close(self) -> None:
         """End every program and the keeper; returns when they are gone."""
-        with self._lock:
+        with self._lock, contextlib.suppress(BrokenPipeError):
             self._commands.close()
         try:
             self._keeper.wait(_SECONDS_TO_END)

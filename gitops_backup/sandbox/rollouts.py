@@ -27,12 +27,13 @@ _TIMES = frozenset({"lastTransitionTime", "lastUpdateTime", "startTime", "starte
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How far a rollout is, in pods: `wanted` in all, `updated` of the current template, `ready` of any.
+    """How far a rollout is, in pods: `wanted`, `total`, `updated` to the current template, `ready`.
 
     `updated_ready` counts those that are both.
     """
 
     wanted: int
+    total: int
     updated: int
     ready: int
     updated_ready: int
@@ -40,7 +41,7 @@ class Count:
     @property
     def complete(self) -> bool:
         """Whether every pod is of the current template and ready."""
-        return self.updated_ready == self.wanted and self.ready == self.wanted
+        return self.updated_ready == self.ready == self.total == self.wanted
 
 
 def counted(workload: Json) -> Count:
@@ -52,7 +53,14 @@ def counted(workload: Json) -> Count:
     updated = status.get("updatedNumberScheduled" if daemon else "updatedReplicas", 0)
     if status.get("observedGeneration") != workload["metadata"]["generation"]:
         updated = 0
-    return Count(wanted, updated=updated, ready=min(ready, wanted), updated_ready=min(ready, updated))
+    total = wanted if daemon else status.get("replicas", 0)
+    return Count(wanted, total, updated=updated, ready=min(ready, wanted), updated_ready=min(ready, updated))
+
+
+def finished(workload: Json) -> Count:
+    """The end of every rollout that succeeds."""
+    wanted = wanted_pods(workload)
+    return Count(wanted, wanted, updated=wanted, ready=wanted, updated_ready=wanted)
 
 
 def work_of(workload: Json) -> Work:
@@ -212,7 +220,7 @@ def workload_status(workload: Json, count: Count, *, overdue: bool, now: str) ->
     before = workload.get("status", {}).get("conditions") or []
     return {
         "observedGeneration": generation,
-        "replicas": max(count.wanted, count.updated, count.ready),
+        "replicas": count.total,
         "updatedReplicas": count.updated,
         "readyReplicas": count.ready,
         "availableReplicas": count.ready,

@@ -16,7 +16,7 @@ class WaitedInVain(GitopsBackupError):
     """What was waited for did not come about in time."""
 
 
-def until(look: Callable[[], T], *, what: str, timeout: float = 30.0) -> T:
+def until(look: Callable[[], T | None], *, what: str, timeout: float = 30.0) -> T:
     """The first result of `look` that is true, looked for during `timeout` seconds.
 
     `what` completes "waited 30 s for ...". Raises `WaitedInVain`.
