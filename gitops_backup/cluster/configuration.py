@@ -109,7 +109,7 @@ def _loaded(merged: dict[str, Any], context: str, title: str) -> Configuration:
     if token_file := _token_file(merged, context):
         # the client reads it once, and tokens in files are replaced while we run
         configuration.refresh_api_key_hook = lambda it: it.api_key.update(  # type: ignore[assignment]
-            BearerToken=f"Bearer {token_file.read_text()}"
+            dict.fromkeys(it.api_key, f"Bearer {token_file.read_text()}")
         )
     return configuration
 

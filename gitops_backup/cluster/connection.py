@@ -224,11 +224,11 @@ class Connection:
         headers = {"Accept": "application/json", "User-Agent": f"gitops-backup/{__version__}"}
         try:
             with self._credentials:  # a credential plugin runs once, not once for each thread
-                token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+                bearer = self._configuration.auth_settings().get("BearerToken")
         except (ConfigException, OSError, ValueError) as error:
             raise Transient(f"the credentials cannot be renewed: {one_line(str(error))}") from error
-        if token:
-            headers["Authorization"] = token.strip()  # token files may end with a line break
+        if bearer and bearer["value"]:
+            headers["Authorization"] = bearer["value"].strip()  # token files may end with a line break
         return headers
 
 

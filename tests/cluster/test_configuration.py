@@ -26,7 +26,7 @@ def write(path: Path, **changes: Any) -> Path:
 
 
 def token_of(configuration: Any) -> str | None:
-    value: str | None = configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+    value: str | None = configuration.auth_settings()["BearerToken"]["value"]
     return value
 
 
@@ -157,11 +157,6 @@ def test_a_credential_plugin_that_fails_is_quoted_and_logs_nothing(
                 ({"server": "a.example:6443"}, "a.example:6443"),
                 ({"server": "ftp://a.example/"}, "ftp://a.example"),
             )
-        ),
-        (
-            {"clusters": [{"name": "c", "cluster": {"server": "https://[::1"}}]},
-            None,
-            "context x of kubeconfig PATH is malformed: Invalid IPv6 URL",
         ),
         (
             {"clusters": [{"name": "c", "cluster": {"server": 5}}]},
