@@ -67,7 +67,7 @@ def report(
     **flags: Any,
 ) -> None:
     """Show what would be copied, committed and patched, and what is blocked and why. Writes nothing."""
-    options.configure_logging()
+    options.configure_process()
     settings = options.settings(flags)
     connection = connect(kubeconfig=options.kubeconfig, context=options.context)
     policy = settings.policy(mode=settings.mode or Mode.REPORT)

@@ -68,7 +68,7 @@ _REPOSITORY_WORKERS = 2
 @click.pass_obj
 def run(options: Globals, /, **flags: Any) -> None:
     """Run the controller until it is told to stop (SIGTERM, Ctrl-C)."""
-    options.configure_logging()
+    options.configure_process()
     settings = options.settings(flags)
     if settings.mode is None:
         raise UsageError(
@@ -204,8 +204,8 @@ def _controller(
     ):
         metrics.watch_queue(name, queue.__len__)
 
-    def lost() -> None:
-        log.error("the lease is lost: this replica ends")
+    def end_now(why: str) -> None:
+        log.error("this replica ends", why=why)
         os._exit(1)
 
     manager = Manager(
@@ -226,7 +226,7 @@ def _controller(
         cancel=cancel,
         resync=settings.resync,
         on_leading=metrics.leading.set,
-        on_lost=lost,
+        end_now=end_now,
     )
     metrics.watch_images(manager.tally)
     probes = stack.enter_context(

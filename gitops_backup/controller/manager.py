@@ -68,8 +68,8 @@ class Queues:
 class Manager:
     """One replica of the controller.
 
-    `election` is None where nothing is ever written. `cancel` ends the programs that run. `on_lost` is called
-    when the Lease is lost; it must end the process.
+    `election` is None where nothing is ever written. `cancel` ends the programs that run. `end_now` is called,
+    with the reason, when the Lease is lost or a watch broke; it must end the process.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Manager:
         cancel: threading.Event,
         resync: float,
         on_leading: Callable[[bool], None],
-        on_lost: Callable[[], None],
+        end_now: Callable[[str], None],
     ) -> None:
         self._watches = watches
         self._queues = queues
@@ -95,7 +95,7 @@ class Manager:
         self._cancel = cancel
         self._resync = resync
         self._on_leading = on_leading
-        self._on_lost = on_lost
+        self._end_now = end_now
         self._released = threading.Event()
         self._log = structlog.get_logger()
 
@@ -115,7 +115,7 @@ class Manager:
     def run(self, stop: threading.Event) -> bool:
         """Work until `stop` is set; whether everything came to its end in time."""
         for watch in self._watches:
-            threading.Thread(target=watch.run, name="watch", daemon=True).start()
+            threading.Thread(target=self._follow, args=(watch,), name="watch", daemon=True).start()
         if not _all_set((watch.synced for watch in self._watches), stop):
             return True
         self._log.info("everything was seen once", workloads=len(list(self._inventory.workloads())))
@@ -128,8 +128,20 @@ class Manager:
             self._everything_is_due()
         return self._stop(leading)
 
+    def _follow(self, watch: Watch) -> None:
+        try:
+            watch.run()
+        except Exception:
+            # without it, decisions would rest on what once was
+            self._log.exception("a watch broke")
+            self._end_now("a watch broke")
+
     def _lead(self, election: Election) -> None:
-        election.run(on_started=self._start, on_lost=self._on_lost, stop=self._released)
+        election.run(
+            on_started=self._start,
+            on_lost=lambda: self._end_now("the lease is lost"),
+            stop=self._released,
+        )
 
     def _start(self) -> None:
         self._log.info("this replica leads")

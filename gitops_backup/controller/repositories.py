@@ -252,19 +252,20 @@ class RepositoryReconciler:
 
     def _refresh(self, parts: Iterable[Part], drafted: Draft) -> None:
         """Ask Argo CD to compare what Git says already, where it compared with something else before."""
-        waiting = {change.application for change in drafted.done}
+        waiting = {change.application: change for change in drafted.done}
         for application in (part.application for part in parts):
-            name = f"{application.namespace}/{application.name}"
-            compared = drafted.commit in application.revisions or application.refresh_pending
-            if name in waiting and not compared:
+            change = waiting.get(f"{application.namespace}/{application.name}")
+            if change is None or application.refresh_pending:
+                continue
+            if drafted.commit not in application.revisions:
                 self._refresher.refresh(application.namespace, application.name)
+            elif not application.syncing:
+                note = "Git names the backup, and Argo CD has seen it; the Application is not synced"
+                self._tell(change, reason=Reason.AWAITING_SYNC, note=note)
 
     def _explain(self, drafted: Draft) -> None:
         for left in drafted.left:
             self._tell(left.change, reason=left.reason, note=left.message, warning=True)
-        for change in drafted.done:
-            note = "Git names the backup; the Application is not synced yet"
-            self._tell(change, reason=Reason.AWAITING_SYNC, note=note)
 
     def _tell(self, change: ImageChange, *, reason: str, note: str, warning: bool = False) -> None:
         workload = self._inventory.workload(change.workload)

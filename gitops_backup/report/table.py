@@ -92,7 +92,7 @@ def _print_reasons(console: Console, report: Report) -> None:
 def _sentence(report: Report) -> str:
     summary = report.summary
     return (
-        f"{summary.containers} containers in {summary.workloads} workloads; to copy: {summary.copies} images;"
-        f" to rewrite: {summary.rewrites} containers; blocked: {summary.blocked}. "
-        f"Would survive the loss of every foreign registry: {summary.coverage:.0%}."
+        f"Workloads: {summary.workloads}, containers: {summary.containers}. Images to copy: {summary.copies},"
+        f" containers to rewrite now: {summary.rewrites}, blocked: {summary.blocked}."
+        f" Would survive the loss of every foreign registry: {summary.coverage:.0%}."
     )
