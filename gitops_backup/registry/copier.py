@@ -35,14 +35,12 @@ class Resolution:
     """What is to be copied for an image.
 
     `digest` is for the backup's tag, and `parts` are the running digests that it covers: of its platforms and
-    configurations. `tag_moved` says that something runs which the tag does not name (any
-    more); `others` are the digests of that which `digest` does not cover, and the source still has.
+    configurations. `tag_moved` says that something runs which the tag does not name (any more).
     """
 
     digest: str
-    tag_moved: bool = False
-    others: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    tag_moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,28 +88,16 @@ class Copier:
         if image.digest is not None:
             return Resolution(image.digest)
         tag = self._source.head(image)
-        same = frozenset({tag.digest}) if tag is not None else frozenset()
-        if tag is not None and same.issuperset(running):
-            return Resolution(tag.digest)
-        top = self._source.manifest(image.at(tag.digest)) if tag is not None else None
-        if top is not None:
-            same |= _names(top)
-        there = {digest for digest in running if digest in same or self._source.head(image.at(digest))}
-        if top is not None and not there.issuperset(running):
-            # what the source does not know as a manifest may be the configuration of a platform
-            children = (self._source.manifest(image.at(child.digest)) for child in top.children)
-            same = same.union(*(_names(child) for child in children if child is not None))
-        decided = decide(tag.digest if tag else None, same=same, running=running, there=there)
+        if tag is None:
+            left = [digest for digest in running if self._source.head(image.at(digest)) is not None]
+            decided = decide(None, same=(), running=running, there=left)
+        elif {tag.digest}.issuperset(running):
+            decided = Resolution(tag.digest)
+        else:
+            same, there = self._compare(image, tag.digest, running)
+            decided = decide(tag.digest, same=same, running=running, there=there)
         if decided is None:
-            remote = self._source.remote(image)
-            raise CopyFailed(
-                Reason.SOURCE_NOT_FOUND,
-                f"the source registry {remote.endpoint.host} has no {image}"
-                + (", and nothing of what runs" if running and not tag else "")
-                + (" as it runs, and its tag names something else" if tag else ""),
-                side=Side.SOURCE,
-                registry=remote.endpoint.host,
-            )
+            raise self._gone(image, tagged=tag is not None)
         return decided
 
     def copy(
@@ -156,6 +142,37 @@ class Copier:
         """Whether the tag holds this digest, by one HEAD to the backup registry. Raises `CopyFailed`."""
         held = self._destination.head(destination)
         return held is not None and held.digest == digest
+
+    def _compare(
+        self, image: Reference, tag: str, running: Collection[str]
+    ) -> tuple[frozenset[str], frozenset[str]]:
+        """The digests that mean what the tag names, and those of the others that the source has."""
+        top = self._source.manifest(image.at(tag))
+        same = frozenset({tag}) if top is None else _names(top)
+        there: set[str] = set()
+        unclear: dict[str, CopyFailed] = {}
+        for digest in sorted(set(running) - same):
+            try:
+                if self._source.head(image.at(digest)) is not None:
+                    there.add(digest)
+            except CopyFailed as error:
+                # the distribution project's registry answers 500 where the digest is a configuration's
+                if error.reason is not Reason.SOURCE_UNAVAILABLE:
+                    raise
+                unclear[digest] = error
+        if top is not None and set(running) - same - there:
+            children = (self._source.manifest(image.at(child.digest)) for child in top.children)
+            same = same.union(*(_names(child) for child in children if child is not None))
+        for digest, failure in unclear.items():
+            if digest not in same:
+                raise failure
+        return same, frozenset(there)
+
+    def _gone(self, image: Reference, *, tagged: bool) -> CopyFailed:
+        host = self._source.remote(image).endpoint.host
+        what = f"no longer has what runs of {image}" if tagged else f"has no {image}"
+        message = f"the source registry {host} {what}"
+        return CopyFailed(Reason.SOURCE_NOT_FOUND, message, side=Side.SOURCE, registry=host)
 
     def _companions(
         self, source: Reference, destination: Reference, digest: str
@@ -243,14 +260,12 @@ def decide(
     `running` is what nodes report, `there` the part of it that the source has as manifests. None where
     nothing that could be copied runs.
     """
-    if tag is not None and (not running or any(digest in same for digest in running)):
-        others = tuple(sorted(d for d in running if d not in same and d in there))
-        parts = tuple(sorted(d for d in running if d in same and d != tag))
-        return Resolution(tag, tag_moved=any(d not in same for d in running), others=others, parts=parts)
-    candidates = sorted(digest for digest in running if digest in there)
-    if not candidates:
-        return None
-    return Resolution(candidates[0], tag_moved=True, others=tuple(candidates[1:]))
+    covered = [digest for digest in running if digest in same]
+    if tag is not None and (covered or not running):
+        parts = tuple(sorted(digest for digest in covered if digest != tag))
+        return Resolution(tag, parts, tag_moved=len(covered) < len(running))
+    still_there = sorted(digest for digest in running if digest in there)
+    return Resolution(still_there[0], tag_moved=True) if still_there else None
 
 
 def _names(manifest: Manifest) -> frozenset[str]:

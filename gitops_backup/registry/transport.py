@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as AnswerTimeout
 
 from gitops_backup.errors import GitopsBackupError
@@ -85,8 +85,7 @@ class Transport:
 
         Raises `Unreachable`, also where the URL is not HTTPS and the endpoint is not insecure.
         """
-        self._require_trust(url, endpoint)
-        return self._send(method, url, endpoint, headers, body)
+        return self._send(method, _trusted("", url, endpoint), endpoint, headers, body)
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -113,21 +112,10 @@ class Transport:
             target = reply.headers.get("Location")
             if reply.status not in _REDIRECTS or target is None:
                 return reply
-            url = urljoin(url, target)
-            self._require_trust(url, endpoint)
+            url = _trusted(url, target, endpoint)
             if _origin(url) != origin:
                 headers = {name: value for name, value in headers.items() if name != "Authorization"}
         raise Unreachable(f"more than {_MOST_REDIRECTS} redirects, the last to {printable(url)}")
-
-    def _require_trust(self, url: str, endpoint: Endpoint) -> None:
-        try:
-            parts = urlsplit(url)
-            allowed = {"https", "http"} if endpoint.insecure else {"https"}
-            if parts.scheme in allowed and parts.hostname:
-                return
-        except ValueError:
-            pass
-        raise Unreachable(f"it names {printable(url)}, which is not an https:// address")
 
     def _send(
         self, method: str, url: str, endpoint: Endpoint, headers: Mapping[str, str], body: bytes | None
@@ -144,9 +132,10 @@ class Transport:
                 preload_content=False,
                 decode_content=False,
             )
-        except AnswerTimeout as error:
-            raise Unreachable(f"no answer within {self._seconds:g} s") from error
         except (HTTPError, ValueError) as error:
+            # a refused connection is a kind of timeout to urllib3
+            if isinstance(error, AnswerTimeout) and not isinstance(error, NewConnectionError):
+                raise Unreachable(f"no answer within {self._seconds:g} s") from error
             raise Unreachable(_plain(error)) from error
         try:
             return Reply(response.status, response.headers, self._read(method, response))
@@ -210,6 +199,17 @@ def _pool(endpoint: Endpoint) -> urllib3.PoolManager:
     if endpoint.insecure:
         manager.pool_classes_by_scheme = {**manager.pool_classes_by_scheme, "https": _UnverifiedPool}
     return manager
+
+
+def _trusted(base: str, url: str, endpoint: Endpoint) -> str:
+    try:
+        joined = urljoin(base, url)
+        parts = urlsplit(joined)
+    except ValueError as error:
+        raise Unreachable(f"it names {printable(url)}, which is no address") from error
+    if parts.scheme == "https" or (parts.scheme == "http" and endpoint.insecure):
+        return joined
+    raise Unreachable(f"it names {printable(url)}, which is not an https:// address")
 
 
 def _origin(url: str) -> tuple[str, str]:
