@@ -1,5 +1,6 @@
 """From settings to the parts of the house: registries, Git, the cluster's watches."""
 
+import os
 import tempfile
 import threading
 import time
@@ -50,6 +51,10 @@ from gitops_backup.registry.slots import Slots
 from gitops_backup.settings import Settings
 from gitops_backup.sources.applications import Application
 
+_HANDED_ON_TO_GIT = (
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    *("SSL_CERT_FILE", "GIT_SSL_CAINFO"),
+)
 _USER_FILE = "username"
 # the earlier system's documentation had the second spelling
 _PASSWORD_FILES = ("password", "passowrd")
@@ -93,6 +98,7 @@ def open_git(settings: Settings, cancel: threading.Event) -> GitStore:
         identity=Identity(settings.git_author_name, settings.git_author_email),
         credentials=_git_credentials(settings),
         timeout=settings.git_timeout,
+        environment={name: os.environ[name] for name in _HANDED_ON_TO_GIT if name in os.environ},
         cancel=cancel,
     )
 

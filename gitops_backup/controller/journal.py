@@ -34,6 +34,15 @@ class Journal:
         with self._lock:
             self._news.setdefault(backup, {})[rewrite.key] = rewrite
 
+    def withdraw(self, backup: str, rewrite: Rewrite, *, before: Rewrite | None) -> None:
+        """A rewrite that was noted beforehand was not made: what was known before holds."""
+        with self._lock:
+            news = self._news.get(backup, {})
+            if news.get(rewrite.key) == rewrite:
+                del news[rewrite.key]
+                if before is not None:
+                    news[rewrite.key] = before
+
     def forget(self, backup: str, recorded: Mapping[RewriteKey, Rewrite]) -> None:
         """Drop what is on record now, unless there was news in between."""
         with self._lock:

@@ -29,13 +29,14 @@ from gitops_backup.domain.planning import Action, Route, Target, WorkloadPlan, d
 from gitops_backup.domain.policy import REWRITE, Policy
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.rewrites import reverted
-from gitops_backup.errors import Conflict
+from gitops_backup.errors import Conflict, GitopsBackupError
 from gitops_backup.metrics import Metrics
 from gitops_backup.sources.applications import Application
 
 _LONGEST_WAIT_SECONDS = 60.0
 _AT_A_TIME = 8
 _RECORD_TRIES = 5
+_MOST_TOLD = 5
 
 
 class Git(Protocol):
@@ -102,6 +103,15 @@ class RepositoryReconciler:
 
     def reconcile(self, target: Target) -> Outcome:
         """Do the next step of the repository's branch."""
+        try:
+            return self._step(target)
+        except Conflict:
+            raise
+        except GitopsBackupError as error:
+            self._tell_stuck(target, error)
+            raise
+
+    def _step(self, target: Target) -> Outcome:
         branch = self._git.open(target.url, target.branch)
         if target.branch is None:
             # so that those who name the default branch and those who do not share a commit
@@ -266,6 +276,11 @@ class RepositoryReconciler:
     def _explain(self, drafted: Draft) -> None:
         for left in drafted.left:
             self._tell(left.change, reason=left.reason, note=left.message, warning=True)
+
+    def _tell_stuck(self, target: Target, error: GitopsBackupError) -> None:
+        changes = [due.change for part in self._due(target).parts for due in part.due]
+        for change in changes[:_MOST_TOLD]:
+            self._tell(change, reason=Reason.REPOSITORY_UNAVAILABLE, note=str(error), warning=True)
 
     def _tell(self, change: ImageChange, *, reason: str, note: str, warning: bool = False) -> None:
         workload = self._inventory.workload(change.workload)

@@ -18,7 +18,7 @@ from gitops_backup.domain.planning import Action, Management, Route, Target, Use
 from gitops_backup.domain.policy import Mode, Namespaces, Policy
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import ORIGINAL_IMAGES_ANNOTATION, Workload, WorkloadKey
-from gitops_backup.errors import Conflict
+from gitops_backup.errors import Conflict, GitopsBackupError
 from gitops_backup.metrics import Metrics
 
 _WORTH_AN_EVENT = frozenset({Reason.CONTESTED, Reason.ROLLED_BACK, Reason.SELF_HEAL, Reason.TAG_MOVED})
@@ -134,8 +134,14 @@ class WorkloadReconciler:
             raise Conflict(f"{key} changed while it was looked at")
         if not self._all_held(uses):
             return
-        self._cluster.patch(key, _operations(obj["metadata"], uses))
-        self._note(fresh, uses)
+        noted = [self._note(fresh, use) for use in uses]
+        try:
+            self._cluster.patch(key, _operations(obj["metadata"], uses))
+        except GitopsBackupError:
+            for name, rewrite, before in noted:
+                self._journal.withdraw(name, rewrite, before=before)
+            raise
+        self._tell_rewritten(fresh, uses)
 
     def _namespaces_now(self, namespace: str) -> Namespaces:
         names = (namespace, self._policy.backup_namespace)
@@ -155,23 +161,23 @@ class WorkloadReconciler:
                 held = False
         return held
 
-    def _note(self, workload: Workload, uses: Sequence[Use]) -> None:
-        now = self._now()
-        for use in uses:
-            if use.source is None:
-                continue
-            record = self._inventory.of_source(use.source)
-            known = record.rewrite(workload.key, use.container.name) if record is not None else None
-            rewrite = Rewrite(
-                workload=str(workload.key),
-                container=use.container.name,
-                state=RewriteState.COMMITTED,
-                at=now,
-                was_healthy=False,
-                reversals=known.reversals if known is not None else (),
-            )
-            self._journal.note(object_name(use.source), rewrite)
-            self._metrics.rewrites.labels(Route.PATCH).inc()
+    def _note(self, workload: Workload, use: Use) -> tuple[str, Rewrite, Rewrite | None]:
+        """Note a rewrite before it is made, so that not even the fastest reversal goes unseen."""
+        source = use.source or Reference.parse(use.container.image)
+        record = self._inventory.of_source(source)
+        before = record.rewrite(workload.key, use.container.name) if record is not None else None
+        rewrite = Rewrite(
+            workload=str(workload.key),
+            container=use.container.name,
+            state=RewriteState.COMMITTED,
+            at=self._now(),
+            reversals=before.reversals if before is not None else (),
+        )
+        self._journal.note(object_name(source), rewrite)
+        return object_name(source), rewrite, before
+
+    def _tell_rewritten(self, workload: Workload, uses: Sequence[Use]) -> None:
+        self._metrics.rewrites.labels(Route.PATCH).inc(len(uses))
         images = ", ".join(f"{use.container.name}: {use.backup}" for use in uses)
         self._announcer.workload(workload.key, workload.uid, reason="Rewritten", note=f"now uses {images}")
         self._log.info("workload patched", workload=str(workload.key), containers=len(uses))

@@ -29,6 +29,7 @@ _PORT = re.compile(r"[0-9]+", re.ASCII)
 _IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+){3}", re.ASCII)
 _SINGLE_UNDERSCORE = re.compile(r"(?<!_)_(?!_)")
 _LONGEST_READABLE_OBJECT_NAME = 200
+_SHOWN_DIGEST_DIGITS = 12
 _LONGEST_ANCHOR_HEX = 100
 _LONGEST_PREFIX_PATH = 200
 _EXAMPLE = "give a registry and a path, for example docker.io/acme"
@@ -147,6 +148,8 @@ def object_name(source: Reference) -> str:
     """
     digits = hashlib.sha256(str(source).encode()).hexdigest()[:16]
     text = str(source).removeprefix(f"{DEFAULT_REGISTRY}/")
+    name, at, digest = text.partition("@")
+    text = f"{name}{at}{digest[: len('sha256:') + _SHOWN_DIGEST_DIGITS]}"
     readable = re.sub(r"[^a-z0-9]+", "-", text.lower())[:_LONGEST_READABLE_OBJECT_NAME].strip("-")
     return f"{readable}-{digits}"
 

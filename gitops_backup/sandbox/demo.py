@@ -5,16 +5,12 @@ lie in a repository that Argo CD's stand-in deploys from, and the controller com
 """
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-
-import yaml
 
 from gitops_backup.sandbox.api import Json
 from gitops_backup.sandbox.sandbox import Sandbox
@@ -34,9 +30,9 @@ Say = Callable[[str], None]
 class Demonstration:
     """Both acts on a running sandbox; `say` prints a line."""
 
-    def __init__(self, sandbox: Sandbox, samples: Path, say: Say) -> None:
+    def __init__(self, sandbox: Sandbox, say: Say) -> None:
         self._sandbox = sandbox
-        self._samples = samples
+        self._samples = sandbox.samples()
         self._say = say
 
     def run(self) -> bool:
@@ -46,7 +42,7 @@ class Demonstration:
     def _direct(self) -> bool:
         self._heading("Without Git: mode direct. The samples are applied, and the controller patches them.")
         self._sandbox.namespace("image-backup")
-        self._sandbox.apply(self._samples)
+        self._sandbox.apply(*self._samples)
         with self._controller("direct"):
             finished = self._watch()
         self._show_backups()
@@ -55,7 +51,7 @@ class Demonstration:
     def _gitops(self) -> bool:
         self._heading("With Git: mode gitops. The same samples in a repository that Argo CD deploys from.")
         self._sandbox.reset()
-        files = {path.name: path.read_bytes() for path in sorted(self._samples.glob("*.yaml"))}
+        files = {path.name: path.read_bytes() for path in self._samples}
         tree = {f"apps/{name.removesuffix('.yaml')}/{name}": content for name, content in files.items()}
         url = self._sandbox.git.create(_REPOSITORY, tree)
         for name in ("argocd", "image-backup"):
@@ -130,12 +126,12 @@ class Demonstration:
         return subprocess.run(self._command(*arguments), stdout=subprocess.PIPE, check=True).stdout.decode()
 
     def _command(self, *arguments: str) -> list[str]:
-        settings = self._sandbox.folder / "settings.yaml"
-        with os.fdopen(os.open(settings, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            own = {"listen": "127.0.0.1", "probes_port": 0, "metrics_port": 0}
-            own["cache"] = str(self._sandbox.folder / "cache")
-            yaml.safe_dump({**self._sandbox.settings, **own}, file)
-        globals_ = ("--kubeconfig", str(self._sandbox.kubeconfig), "--config", str(settings))
+        globals_ = (
+            "--kubeconfig",
+            str(self._sandbox.kubeconfig),
+            "--config",
+            str(self._sandbox.settings_file),
+        )
         return [sys.executable, "-m", "gitops_backup", *globals_, *arguments]
 
     def _show_backups(self) -> None:
