@@ -31,6 +31,7 @@ from gitops_backup.domain.backups import (
     retry_in,
 )
 from gitops_backup.domain.images import Reference
+from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.policy import Policy
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import WorkloadKey
@@ -91,6 +92,9 @@ class Registries(Protocol):
 
 class BackupWriter(Protocol):
     """Writes ImageBackups. All methods raise `Conflict` when the object is no longer as it was seen."""
+
+    def create_backup(self, name: str, image: Reference) -> None:
+        """Make an ImageBackup; that it is there already is fine."""
 
     def write_status(self, backup: ImageBackup, status: Status) -> ImageBackup:
         """Replace the status; what the object is afterwards."""
@@ -158,6 +162,9 @@ class BackupReconciler:
         if recorded is None or backup is None or backup.deleting:
             self._written.pop(name, None)
             return DONE
+        if not backup.well_named:
+            self._rename(recorded)
+            return DONE
         demand = self._inventory.demand(backup)
         name_of_backup = self._policy.naming.backup(backup.image)
         backup = replace(backup, status=observed(backup, demand, name=name_of_backup, now=self._now()))
@@ -176,6 +183,11 @@ class BackupReconciler:
         backup = self._inventory.backup(name)
         if backup is not None and self._journal.pending(name):
             self._write(backup, backup.status)
+
+    def _rename(self, recorded: ImageBackup) -> None:
+        """An object of the earlier system makes way for the one that stands for its image."""
+        self._writer.create_backup(object_name(recorded.image), recorded.image)
+        self._writer.delete(recorded)
 
     def _keep(self, recorded: ImageBackup, backup: ImageBackup, after: float | None) -> Outcome:
         if backup.status != recorded.status:

@@ -37,29 +37,33 @@ class Concerned:
 
 
 class _BackupIndex:
-    """The ImageBackups by name, by the name of their backup, and how many there are in each repository."""
+    """The ImageBackups by name, by the name of their backup, and how many there are in each repository.
+
+    One whose name is not the one that follows from its image is known by its name alone.
+    """
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self.by_name: dict[str, ImageBackup] = {}
-        self._by_backup: dict[str, str] = {}
+        self._by_backup: dict[Reference, str] = {}
         self._repositories: Counter[str] = Counter()
 
     def put(self, name: str, backup: ImageBackup | None) -> None:
         old = self.by_name.pop(name, None)
-        if old is not None:
-            self._by_backup.pop(str(self._name_of(old)), None)
+        if old is not None and old.well_named:
+            self._by_backup.pop(self._name_of(old), None)
             self._repositories[self._name_of(old).name] -= 1
         if backup is not None:
             self.by_name[name] = backup
-            self._by_backup[str(self._name_of(backup))] = name
+        if backup is not None and backup.well_named:
+            self._by_backup[self._name_of(backup)] = name
             self._repositories[self._name_of(backup).name] += 1
 
     def of_source(self, source: Reference) -> ImageBackup | None:
         return self.by_name.get(object_name(source))
 
     def of_backup(self, backup: Reference) -> ImageBackup | None:
-        name = self._by_backup.get(str(backup))
+        name = self._by_backup.get(backup)
         return self.by_name.get(name) if name is not None else None
 
     def know_repository(self, backup: Reference) -> bool:

@@ -68,8 +68,8 @@ class Queues:
 class Manager:
     """One replica of the controller.
 
-    `election` is None where nothing is ever written. `cancel` ends the programs that run. `end_now` is called,
-    with the reason, when the Lease is lost or a watch broke; it must end the process.
+    `election` is None where nothing is ever written. `cancel` ends the programs that run. `end_now` is
+    called, with the reason, when the Lease is lost or a watch broke; it must end the process.
     """
 
     def __init__(

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from gitops_backup.domain.images import InvalidReference, Reference
+from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import WorkloadKey
 
@@ -296,6 +297,11 @@ class ImageBackup:
         )
 
     @property
+    def well_named(self) -> bool:
+        """Whether its name is the one that follows from its image; the earlier system had other names."""
+        return self.name == object_name(self.image)
+
+    @property
     def verified(self) -> bool:
         """Whether its backup holds, beyond doubt, `status.digest` of the source."""
         return self.status.digest is not None and self.status.holds(ConditionType.VERIFIED)
@@ -447,14 +453,17 @@ _BACKOFFS: Mapping[Reason, Backoff] = {
 def retry_in(reason: Reason, *, attempts: int, retry_after: float | None, jitter: float) -> float | None:
     """In how many seconds a copy that failed for this reason is tried again; None where it never is.
 
-    `attempts` counts those that failed, from 1; `retry_after` is the registry's own word, in seconds, of which
-    an hour at the most is believed; `jitter` is a random number from 0 to 1, which adds up to a fifth.
+    `attempts` counts those that failed, from 1; `retry_after` is the registry's own word, in seconds, of
+    which an hour at the most is believed; `jitter` is a random number from 0 to 1, which adds up to a fifth.
     """
     backoff = _BACKOFFS.get(reason, _SOON)
     if backoff.tries is not None and attempts > backoff.tries:
         return None
     wait = min(backoff.base * 2.0 ** min(attempts - 1, 30), backoff.most)
-    return max(wait, min(retry_after or 0.0, _LONGEST_RETRY_AFTER)) * (1 + jitter / 5)
+    named = min(retry_after or 0.0, _LONGEST_RETRY_AFTER)
+    # a registry that says when it wants to be asked again is taken at its word
+    wait = named if named and reason == Reason.RATE_LIMITED else max(wait, named)
+    return wait * (1 + jitter / 5)
 
 
 def next_step(backup: ImageBackup, demand: Demand, *, now: datetime, expiry: timedelta) -> NextStep:
