@@ -21,6 +21,8 @@ APPLY = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 
+_JSON = "application/json"
+_TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 _CONNECTIONS = 32
 _PAGE = 500
 _TIMEOUT = urllib3.Timeout(connect=5, read=60)
@@ -88,10 +90,12 @@ class Api:
         body: object = None,
         *,
         query: Mapping[str, str] | None = None,
-        content_type: str = "application/json",
+        content_type: str = _JSON,
+        accept: str = _JSON,
     ) -> Json:
         """The answer's JSON. Raises `ApiError` for a status of 400 and more, `ApiAway` when none came."""
-        response = self._send(method, path, body, query=query, content_type=content_type)
+        headers = {"Content-Type": content_type, "Accept": accept}
+        response = self._send(method, path, body, query=query, headers=headers)
         if response.status >= 400:
             raise _error(response, f"{method} {path}")
         answer: Json = json.loads(response.data) if response.data else {}
@@ -100,7 +104,7 @@ class Api:
     def ready(self) -> bool:
         """Whether the server answers, and says that all its parts have started."""
         try:
-            return self._send("GET", "/readyz", None, query=None, content_type="").status == 200
+            return self._send("GET", "/readyz").status == 200
         except ApiAway:
             return False
 
@@ -133,6 +137,10 @@ class Api:
                 return found
             page["continue"] = token
 
+    def table(self, path: str) -> Json:
+        """A collection as the API server lays it out for kubectl (meta.k8s.io/v1, Table)."""
+        return self.request("GET", path, accept=_TABLE)
+
     def create(self, thing: Json) -> Json:
         """Create an object at the path that its kind and namespace give."""
         return self.request("POST", self.path_of(thing, collection=True), thing)
@@ -162,7 +170,7 @@ class Api:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(_SECONDS_TO_WATCH),
         }
-        response = self._send("GET", path, None, query=query, content_type="", streamed=True)
+        response = self._send("GET", path, query=query, streamed=True)
         if response.status >= 400:
             raise _error(response, f"watch {path}")
         return Watch(response)
@@ -200,19 +208,17 @@ class Api:
         self,
         method: str,
         path: str,
-        body: object,
+        body: object = None,
         *,
-        query: Mapping[str, str] | None,
-        content_type: str,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         streamed: bool = False,
     ) -> urllib3.BaseHTTPResponse:
         url = f"{self.server}{path}" + (f"?{urlencode(query)}" if query else "")
         encoded = None if body is None else json.dumps(body).encode()
-        headers = self._pool.headers if body is None else {**self._pool.headers, "Content-Type": content_type}
+        sent = {**self._pool.headers, **(headers or {})}
         try:
-            return self._pool.request(
-                method, url, body=encoded, headers=headers, preload_content=not streamed
-            )
+            return self._pool.request(method, url, body=encoded, headers=sent, preload_content=not streamed)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ApiAway(
                 f"no answer from the API server at {self.server}: {one_line(str(error))}"

@@ -23,7 +23,7 @@ import urllib3
 
 from gitops_backup.errors import GitopsBackupError, one_line
 
-_CHUNK = 1 << 20
+_CHUNK = 8 << 20
 _MEGABYTE = 1 << 20
 _SECONDS_TO_CONNECT = 3.0
 _SECONDS_BETWEEN_BYTES = 10.0

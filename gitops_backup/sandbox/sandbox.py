@@ -35,6 +35,7 @@ from gitops_backup.sandbox.locations import Locations, Place
 from gitops_backup.sandbox.packages import Packages
 from gitops_backup.sandbox.programs import Programs
 from gitops_backup.sandbox.registry import Registry
+from gitops_backup.sandbox.servers import LOOPBACK
 from gitops_backup.sandbox.waiting import WaitedInVain, until
 
 _PROJECT = Path(__file__).resolve().parents[2]
@@ -59,11 +60,12 @@ class Sandbox:
     """A control plane with the project's CRDs and Argo CD's, two registries and a Git host, all running.
 
     Made by `start`; a context manager that stops everything at its end. `upstream` stands for the registries
-    of `UPSTREAM_HOSTS`, `backup` for `backup_repository`; `git` serves repositories; `api` and `kubeconfig`
+    of `upstream_hosts`, `backup` for `backup_repository`; `git` serves repositories; `api` and `kubeconfig`
     have an administrator's rights.
     """
 
     backup_repository = BACKUP_REPOSITORY
+    upstream_hosts = UPSTREAM_HOSTS
 
     def __init__(self, name: str, folder: Path, resources: ExitStack) -> None:
         """Called by `start`."""
@@ -106,6 +108,8 @@ class Sandbox:
             progress("starting etcd, kube-apiserver, two registries and a Git host")
             sandbox._start_servers(programs, binaries=binaries, registry=registry)
             sandbox.apply(_MANIFESTS, _PROJECT / "crds")
+            sandbox.settings_file.touch(mode=0o600)
+            sandbox.settings_file.write_text(yaml.safe_dump(sandbox.settings))
             if stand_ins:
                 resources.enter_context(sandbox.kubelet())
                 resources.enter_context(sandbox.argocd())
@@ -129,8 +133,12 @@ class Sandbox:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the product must be told to work here, by the names of its settings; with passwords."""
+        """The product's settings for working here, with passwords; it listens on free loopback ports."""
         return {
+            "cache": str(self.folder / "cache"),
+            "listen": LOOPBACK,
+            "probes_port": 0,
+            "metrics_port": 0,
             "backup_repository": self.backup_repository,
             "backup_repository_username": self.backup.username,
             "backup_repository_password": self.backup.password,
@@ -140,15 +148,28 @@ class Sandbox:
             "git_prefix": self.git.root,
         }
 
+    @property
+    def settings_file(self) -> Path:
+        """A file with `settings`, readable for its owner only."""
+        return self.folder / "settings.yaml"
+
+    def samples(self) -> list[Path]:
+        """The project's sample workloads, a file each. Raises `UsageError` where they are not at hand."""
+        files = sorted((_PROJECT / "samples").glob("*.yaml"))
+        if not files:
+            raise UsageError("the samples are not installed", hint="run it from a checkout of the project")
+        return files
+
     def kubeconfig_for(self, service_account: str, namespace: str) -> Path:
         """A kubeconfig with a token of this ServiceAccount; it and its namespace are created when missing."""
         self.namespace(namespace)
         return self.control_plane.kubeconfig_for(service_account, namespace)
 
     def apply(self, *things: Path | Json) -> list[Json]:
-        """Apply objects, files and folders of manifests; returns what the server made of them.
+        """Apply objects, files and folders of manifests, as they are; returns what the server made of them.
 
-        Namespaces and CRDs go first, and CRDs are waited for. Kustomizations are passed over.
+        Namespaces and CRDs go first, and CRDs are waited for. Of a folder, the folders below it and
+        kustomizations are passed over.
         """
         objects = [found for thing in things for found in _objects(thing)]
         first = [self.api.apply(each) for each in objects if each["kind"] in _FIRST_KINDS]
@@ -289,6 +310,6 @@ def _locations(upstream: Registry, backup: Registry) -> Locations:
 def _objects(thing: Path | Json) -> list[Json]:
     if not isinstance(thing, Path):
         return [thing]
-    files = sorted(thing.rglob("*.yaml")) if thing.is_dir() else [thing]
+    files = sorted(thing.glob("*.yaml")) if thing.is_dir() else [thing]
     documents = (each for file in files for each in yaml.safe_load_all(file.read_bytes()))
     return [each for each in documents if each and each["kind"] != "Kustomization"]

@@ -66,6 +66,14 @@ def test_collections_come_whole_although_they_are_fetched_in_pages(sandbox: Sand
     assert sandbox.api.items(path) == []
 
 
+def test_the_api_server_lays_out_tables(sandbox: Sandbox, namespace: str) -> None:
+    """With the columns that kubectl shows."""
+    sandbox.api.create(_config_map("laid-out", namespace))
+    table = sandbox.api.table(f"/api/v1/namespaces/{namespace}/configmaps")
+    assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Data", "Age"]
+    assert [row["cells"][0] for row in table["rows"]] == ["laid-out"]
+
+
 def test_a_watch_tells_what_happens_until_it_is_ended(sandbox: Sandbox, namespace: str) -> None:
     """Ending a watch from another thread lets its iteration end at once, although nothing happens."""
     path = f"/api/v1/namespaces/{namespace}/configmaps"
