@@ -235,7 +235,7 @@ def _adopted(node: Any, known: dict[int, Node]) -> Node:
         return known[id(node)]
     adopted: Node
     if node.id == "scalar":
-        adopted = ScalarNode(str(node.tag), node.value, node.start_mark, node.end_mark, node.style or None)
+        adopted = ScalarNode(str(node.tag), node.value, node.start_mark, node.end_mark, node.style)
     elif node.id == "sequence":
         adopted = SequenceNode(str(node.tag), [], node.start_mark, node.end_mark, node.flow_style)
     else:

@@ -19,7 +19,9 @@ class SourceKind(StrEnum):
     HELM = "Helm"
     PLUGIN = "Plugin"
     CHART_REPOSITORY = "ChartRepository"
-    """A Helm chart, or another artifact, that is not in Git."""
+    """A Helm chart from a chart repository, which is not in Git."""
+    OCI_ARTIFACT = "OciArtifact"
+    """A chart or manifests from a registry, which are not in Git."""
     VALUES_ONLY = "ValuesOnly"
     """A repository without a path, which other sources may refer to, and which has no manifests itself."""
     HYDRATED = "Hydrated"
@@ -32,8 +34,10 @@ class SourceKind(StrEnum):
 
 def kind_of_source(application: Application, source: Source, *, folder: str, tree: Tree) -> SourceKind:
     """The kind of a source whose path, normalised, is `folder`."""
-    if source.chart or source.repo_url.startswith("oci://"):
+    if source.chart:
         return SourceKind.CHART_REPOSITORY
+    if source.repo_url.startswith("oci://"):
+        return SourceKind.OCI_ARTIFACT
     if not source.path:
         return SourceKind.VALUES_ONLY
     if application.hydrated:

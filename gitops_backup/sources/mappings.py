@@ -77,7 +77,7 @@ def _value(node: Node, key: str) -> tuple[Steps, Node] | None:
 
 
 def _merges(key: Node) -> bool:
-    return key.value == "<<" and isinstance(key, ScalarNode) and key.style is None
+    return key.value == "<<" and isinstance(key, ScalarNode) and not key.style
 
 
 def _merged(value: Node) -> Iterator[tuple[Steps, MappingNode]]:

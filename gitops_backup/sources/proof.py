@@ -32,7 +32,7 @@ def prove(before: Parsed, after: Parsed, intended: Mapping[Position, str]) -> No
         old, new = _at(before, position), _at(after, position)
         if new.value != text:
             raise _failed(before, old, f"would say {one_line(str(new.value))!r} instead of {text!r}")
-        if new.style is None and not _reads_as_text(text):
+        if not new.style and not _reads_as_text(text):
             raise _failed(before, old, f"would not be read as text if it said {text!r} without quotes")
         wanted[id(old)] = text
     if len(before.roots) != len(after.roots):

@@ -88,6 +88,7 @@ _NAMES = {
     SourceKind.HELM: "a Helm chart in {path}",
     SourceKind.PLUGIN: "rendered by a config management plugin from {path}",
     SourceKind.CHART_REPOSITORY: "the chart {chart} from a chart repository, which is not in Git",
+    SourceKind.OCI_ARTIFACT: "an OCI artifact, which is not in Git",
     SourceKind.VALUES_ONLY: "a repository without a path, which has no manifests of its own",
     SourceKind.HYDRATED: "rendered by a source hydrator from {path}",
     SourceKind.PARAMETER_FILE: "a folder, {path}, with parameters of its own in .argocd-source.yaml",

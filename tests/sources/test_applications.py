@@ -1,0 +1,327 @@
+"""Applications, reduced: where they come from, what they own, which branch they follow."""
+
+from typing import Any
+
+import pytest
+
+from gitops_backup.domain.images import Reference
+from gitops_backup.domain.workloads import Workload, WorkloadKey
+from gitops_backup.sources.applications import (
+    Application,
+    PinnedRevision,
+    TrackingId,
+    normalised,
+    owner_of,
+    writable_branch,
+)
+from gitops_backup.sources.directory import DirectoryOptions
+from gitops_backup.sources.replacements import ObjectId
+
+HERE = {"server": "https://kubernetes.default.svc", "namespace": "shop"}
+SOURCE = {"repoURL": "https://git.example/Shop.git", "path": "apps/web", "targetRevision": "main"}
+WEB = WorkloadKey("Deployment", "shop", "web")
+LISTED = [
+    {"group": "apps", "version": "v1", "kind": "Deployment", "namespace": "shop", "name": "web"},
+    {"group": "apps", "version": "v1", "kind": "StatefulSet", "namespace": "shop", "name": "db"},
+    {"version": "v1", "kind": "Service", "namespace": "shop", "name": "web"},
+    {"group": "example.com", "kind": "Deployment", "namespace": "shop", "name": "other"},
+]
+
+
+def test_what_is_needed_is_kept() -> None:
+    """The projection has the sources, the owner's part of the status, and what Argo CD is about to do."""
+    application = app(
+        spec={
+            "project": "team",
+            "source": SOURCE | {"directory": {"recurse": True, "include": "*.yaml", "jsonnet": {}}},
+            "syncPolicy": {"automated": {"selfHeal": True}},
+        },
+        status={
+            "resources": LISTED,
+            "sourceType": "Directory",
+            "sync": {"status": "Synced", "revision": "abc"},
+            "operationState": {"phase": "Running"},
+        },
+        annotations={"argocd.argoproj.io/refresh": "normal"},
+    )
+    (source,) = application.sources
+    assert (source.path, source.target_revision, source.blocks) == ("apps/web", "main", ("directory",))
+    assert source.directory == DirectoryOptions(recurse=True, include="*.yaml")
+    assert source.repository == "https://git.example/Shop"
+    assert application.source_type(source) == "Directory"
+    assert application.workloads == {WEB}
+    assert (application.namespace, application.name, application.instance) == ("argocd", "web", "web")
+    assert (application.app_project, application.destination_namespace) == ("team", "shop")
+    assert application.automated
+    assert application.self_heal
+    assert application.synced
+    assert application.refresh_pending
+    assert application.syncing
+    assert application.revisions == ("abc",)
+
+
+def test_what_is_missing_is_unset() -> None:
+    """An Application that was just made, or a file with the least in it, reads as one with nothing set."""
+    application = Application.project({"metadata": {"name": "web"}})
+    assert application.sources == ()
+    assert application.source_types + application.revisions == ()
+    assert application.workloads == frozenset()
+    assert not application.in_cluster
+    assert not application.automated
+    assert not application.self_heal
+    assert not application.synced
+    assert (application.namespace, application.app_project) == ("argocd", "default")
+
+
+@pytest.mark.parametrize("odd", [None, [], "text", 3, [None, "x"], {"a": 1}])
+def test_odd_values_are_no_error(odd: object) -> None:
+    """One that is odd must not make the others unreadable: files in a repository may say anything."""
+    for key in ("source", "sources", "sourceHydrator", "destination", "syncPolicy", "project"):
+        Application.project({"metadata": {"name": "web"}, "spec": {key: odd}, "status": odd})
+    for key in ("kustomize", "helm", "directory", "path", "repoURL"):
+        Application.project({"metadata": odd, "spec": {"source": {key: odd}}})
+    for key in ("resources", "sync", "sourceTypes", "operationState"):
+        application = app(spec={"source": SOURCE}, status={key: odd})
+        assert application.workloads == frozenset()
+
+
+def test_sources_take_precedence_over_one_another() -> None:
+    """A hydrator comes before several sources, and these before a single one."""
+    many = [SOURCE | {"path": "a"}, SOURCE | {"path": "b"}, SOURCE | {"chart": "c"}]
+    assert [s.path for s in app(spec={"source": SOURCE, "sources": []}).sources] == ["apps/web"]
+    several = app(spec={"source": SOURCE, "sources": many}, status={"sourceTypes": ["Directory", "Helm"]})
+    assert [(s.index, s.path, several.source_type(s)) for s in several.sources] == [
+        (0, "a", "Directory"),
+        (1, "b", "Helm"),
+        (2, "apps/web", ""),
+    ]
+    hydrator = {"drySource": SOURCE | {"path": "dry"}, "syncSource": {"targetBranch": "env", "path": "x"}}
+    hydrated = app(spec={"source": SOURCE, "sources": many, "sourceHydrator": hydrator})
+    assert [s.path for s in hydrated.sources] == ["dry"]
+    assert hydrated.hydrated
+    assert not several.hydrated
+
+
+@pytest.mark.parametrize(
+    ("policy", "automated", "self_heal"),
+    [
+        (None, False, False),
+        ({}, False, False),
+        ({"automated": None}, False, False),
+        ({"automated": {}}, True, False),
+        ({"automated": {"selfHeal": True}}, True, True),
+        ({"automated": {"enabled": False, "selfHeal": True}}, False, False),
+        ({"automated": {"enabled": True, "selfHeal": False}}, True, False),
+    ],
+)
+def test_self_heal_needs_automation(policy: object, automated: bool, self_heal: bool) -> None:
+    """Automation that is switched off heals nothing."""
+    application = app(spec={"source": SOURCE, "syncPolicy": policy})
+    assert (application.automated, application.self_heal) == (automated, self_heal)
+
+
+@pytest.mark.parametrize(
+    ("destination", "here"),
+    [
+        ({"server": "https://kubernetes.default.svc"}, True),
+        ({"name": "in-cluster"}, True),
+        ({"server": "https://10.0.0.1"}, False),
+        ({"name": "edge"}, False),
+        ({}, False),
+    ],
+)
+def test_what_is_deployed_elsewhere_owns_nothing_here(destination: object, here: bool) -> None:
+    """The same name on another cluster is another workload."""
+    application = app(spec={"source": SOURCE, "destination": destination}, status={"resources": LISTED})
+    assert application.in_cluster == here
+    assert (WEB in application.workloads) == here
+    assert application.claims(workload("web:apps/Deployment:shop/web")) == here
+
+
+@pytest.mark.parametrize(
+    ("tracking", "claimed"),
+    [
+        ("web:apps/Deployment:shop/web", True),
+        ("other:apps/Deployment:shop/web", False),
+        ("web:apps/Deployment:shop/parent", False),
+        ("web:example.com/Deployment:shop/web", False),
+        ("web:apps/StatefulSet:shop/web", False),
+        ("web:apps/Deployment:blog/web", False),
+        ("web", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_an_annotation_counts_only_on_the_object_that_it_names(tracking: str | None, claimed: bool) -> None:
+    """Parents hand their annotations down to their children."""
+    assert app().claims(workload(tracking)) == claimed
+
+
+def test_instances_outside_of_argo_cds_namespace_have_two_names() -> None:
+    """The instance in a tracking id has the namespace in front where it is not Argo CD's own."""
+    assert app(namespace="team").instance == "team_web"
+    assert app(namespace="team", status={"controllerNamespace": "team"}).instance == "web"
+    moved = Application.project(
+        {"metadata": {"name": "web", "namespace": "gitops"}}, argocd_namespace="gitops"
+    )
+    assert moved.instance == "web"
+    assert app(namespace="team").claims(workload("team_web:apps/Deployment:shop/web"))
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("a:apps/Deployment:n/w", TrackingId("a", ObjectId("apps", "Deployment", "n", "w"))),
+        ("a:/Service:n/w", TrackingId("a", ObjectId("", "Service", "n", "w"))),
+        ("a:rbac/ClusterRole:/r:x", TrackingId("a", ObjectId("rbac", "ClusterRole", "", "r:x"))),
+        ("a:apps/Deployment", None),
+        ("a:apps:n/w", None),
+        ("a:apps/Deployment:w", None),
+        ("a:apps/Deployment:n/w/x", None),
+    ],
+)
+def test_a_tracking_id_is_parsed(text: str, parsed: TrackingId | None) -> None:
+    """Three parts, of which the second and the third have two each."""
+    assert TrackingId.parse(text) == parsed
+
+
+def test_a_workload_belongs_to_the_application_that_it_names() -> None:
+    """Of several that list it the one that it names itself; without a name the first; else nobody."""
+    one = app(name="one", status={"resources": LISTED})
+    two = app(name="two", status={"resources": LISTED})
+    new = app(name="new")
+    assert owner_of(workload("two:apps/Deployment:shop/web"), [one, two, new]) is two
+    assert owner_of(workload("new:apps/Deployment:shop/web"), [one, two, new]) is new
+    assert owner_of(workload("gone:apps/Deployment:shop/web"), [two, one]) is one
+    assert owner_of(workload(None), [new]) is None
+    assert owner_of(workload("two:apps/Deployment:shop/web"), []) is None
+
+
+def test_a_commit_that_was_not_compared_is_awaited() -> None:
+    """Argo CD has to be told of a commit only once, and not at all where it has seen it."""
+    seen = {"sync": {"revisions": ["abc", "def"]}}
+    assert app(status=seen).awaits_comparison("fed")
+    assert not app(status=seen).awaits_comparison("def")
+    assert not app(status=seen, annotations={"argocd.argoproj.io/refresh": "hard"}).awaits_comparison("fed")
+
+
+@pytest.mark.parametrize(
+    ("revision", "branch"),
+    [
+        ("", None),
+        ("HEAD", None),
+        ("main", "main"),
+        ("release-1.2", "release-1.2"),
+        ("feature/x", "feature/x"),
+        ("refs/heads/20240101", "20240101"),
+        ("v1.2.3", "v1.2.3"),
+        ("extra", "extra"),
+        ("cafe", "cafe"),
+    ],
+)
+def test_a_branch_can_be_written(revision: str, branch: str | None) -> None:
+    """A name may be a branch; whether it is one only the repository knows."""
+    assert writable_branch(revision) == branch
+
+
+@pytest.mark.parametrize(
+    "revision",
+    [
+        "a" * 40,
+        "deadbeef",
+        "refs/tags/v1",
+        "refs/pull/1/head",
+        "1.*",
+        "1.x",
+        "*",
+        "x",
+        "v1.2.X",
+        ">=1.2",
+        "~1.2",
+        "^1",
+        "1.2 - 1.4",
+        ">1, <2",
+        "1 || 2",
+    ],
+)
+def test_a_revision_that_is_pinned_says_so(revision: str) -> None:
+    """A commit, a tag and a range of versions cannot be pushed to, and the hint says what to do."""
+    with pytest.raises(PinnedRevision, match="cannot be pushed to") as caught:
+        writable_branch(revision)
+    assert caught.value.hint is not None
+
+
+@pytest.mark.parametrize(
+    ("url", "one_form"),
+    [
+        ("https://git.example/Team/shop.git", "https://git.example/Team/shop"),
+        ("https://GIT.example/Team/shop/", "https://git.example/Team/shop"),
+        (" https://user:secret@git.example/Team/shop.git ", "https://git.example/Team/shop"),
+        ("git@git.example:Team/shop.git", "ssh://git@git.example/Team/shop"),
+        ("ssh://git:secret@git.example/Team/shop", "ssh://git@git.example/Team/shop"),
+        ("git.example:Team/shop", "ssh://git.example/Team/shop"),
+        ("https://git.example:8443/shop?x=secret", "https://git.example:8443/shop"),
+        ("file:///srv/git/shop.git", "file:///srv/git/shop"),
+        ("/srv/git/shop.git", "/srv/git/shop"),
+        ("http://user:secret@[broken/shop", "[broken/shop"),
+        ("", ""),
+    ],
+)
+def test_a_repository_has_one_name(url: str, one_form: str) -> None:
+    """All ways to write a URL are one repository, and passwords are not part of it."""
+    assert normalised(url) == one_form
+
+
+def test_a_password_is_not_printed() -> None:
+    """What an Application shows of itself has no URL in it, which may hold a password."""
+    assert "secret" not in repr(app(spec={"source": SOURCE | {"repoURL": "https://u:secret@git.example/x"}}))
+
+
+@pytest.mark.parametrize(
+    ("source", "field"),
+    [
+        ({"kustomize": {"images": ["busybox:1", "nginx=bak.example/nginx:2"]}}, "kustomize.images[1]"),
+        ({"kustomize": {"images": ["docker.io/library/nginx:1.26"]}}, "kustomize.images[0]"),
+        ({"kustomize": {"images": ["web=nginx:1.26"]}}, "kustomize.images[0]"),
+        ({"helm": {"parameters": [{"name": "image", "value": "nginx:1.26"}]}}, "helm.parameters[image]"),
+        (
+            {"helm": {"parameters": [{"name": "image.repository", "value": "nginx"}]}},
+            "helm.parameters[image.repository]",
+        ),
+        ({"helm": {"parameters": [{"name": "tag", "value": "1.26"}, {"name": "debug"}]}}, None),
+        ({"kustomize": {"images": ["quay.io/library/nginx:1"]}}, None),
+        ({}, None),
+    ],
+)
+def test_an_override_of_the_live_application_is_named(source: dict[str, Any], field: str | None) -> None:
+    """An image that the Application sets itself is found by its name, whatever its tag."""
+    one: dict[str, Any] = {"source": SOURCE | source}
+    for number, spec in enumerate([one, {"sources": [SOURCE, SOURCE | source]}]):
+        override = app(spec=spec).sources[number].overriding(Reference.parse("nginx:1.25"))
+        place = f"spec.sources[{number}]" if number else "spec.source"
+        assert (override.field if override else None) == (f"{place}.{field}" if field else None)
+
+
+def app(
+    *,
+    name: str = "web",
+    namespace: str = "argocd",
+    spec: dict[str, Any] | None = None,
+    status: dict[str, Any] | None = None,
+    annotations: dict[str, str] | None = None,
+) -> Application:
+    """An Application of this cluster, from what the API would say."""
+    return Application.project(
+        {
+            "metadata": {"name": name, "namespace": namespace, "annotations": annotations or {}},
+            "spec": {"destination": HERE} | (spec or {"source": SOURCE}),
+            "status": status or {},
+        }
+    )
+
+
+def workload(tracking_id: str | None) -> Workload:
+    """The Deployment web in the namespace shop."""
+    annotations = {} if tracking_id is None else {"argocd.argoproj.io/tracking-id": tracking_id}
+    metadata = {"name": "web", "namespace": "shop", "annotations": annotations}
+    return Workload.project("Deployment", {"metadata": metadata})
