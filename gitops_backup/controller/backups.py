@@ -6,15 +6,14 @@ wins, and the others look again.
 """
 
 import threading
-from collections.abc import Callable, Collection
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
 
-from gitops_backup.controller.inventory import Inventory
-from gitops_backup.controller.journal import Journal
+from gitops_backup.controller.reconciler import Reconciler
 from gitops_backup.controller.worker import DONE, After, Outcome
 from gitops_backup.domain.backups import (
     MOST_DIGESTS,
@@ -32,10 +31,7 @@ from gitops_backup.domain.backups import (
 )
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import object_name
-from gitops_backup.domain.policy import Policy
 from gitops_backup.domain.reasons import Reason
-from gitops_backup.domain.workloads import WorkloadKey
-from gitops_backup.metrics import Metrics
 from gitops_backup.registry.failures import CopyFailed
 
 _QUIET_SECONDS = 5.0
@@ -103,49 +99,16 @@ class BackupWriter(Protocol):
         """Delete the object; that it is gone already is fine."""
 
 
-class Announcer(Protocol):
-    """Tells people what happened, as events on objects."""
+@dataclass(kw_only=True)
+class BackupReconciler(Reconciler):
+    """Takes the name of an ImageBackup, and does its next step."""
 
-    def backup(self, backup: ImageBackup, *, reason: str, note: str, warning: bool = False) -> None:
-        """An event on an ImageBackup."""
+    registries: Registries
+    writer: BackupWriter
+    expiry: timedelta
 
-    def workload(self, key: WorkloadKey, uid: str, *, reason: str, note: str, warning: bool = False) -> None:
-        """An event on a workload."""
-
-
-class BackupReconciler:
-    """Takes the name of an ImageBackup, and does its next step.
-
-    `now` returns the time in UTC in whole seconds, as objects hold it; `clock` seconds that never go back;
-    `random` a number from 0 to 1.
-    """
-
-    def __init__(
-        self,
-        *,
-        inventory: Inventory,
-        journal: Journal,
-        registries: Registries,
-        writer: BackupWriter,
-        announcer: Announcer,
-        policy: Policy,
-        expiry: timedelta,
-        metrics: Metrics,
-        now: Callable[[], datetime],
-        clock: Callable[[], float],
-        random: Callable[[], float],
-    ) -> None:
-        self._inventory = inventory
-        self._journal = journal
-        self._registries = registries
-        self._writer = writer
-        self._announcer = announcer
-        self._policy = policy
-        self._expiry = expiry
-        self._metrics = metrics
-        self._now = now
-        self._clock = clock
-        self._random = random
+    def __post_init__(self) -> None:
+        """Begin with nothing seen and nothing written."""
         self._log = structlog.get_logger(reconciler="backup")
         self._lock = threading.Lock()
         self._suspects: set[str] = set()
@@ -158,21 +121,21 @@ class BackupReconciler:
 
     def reconcile(self, name: str) -> Outcome:
         """Do the next step of the ImageBackup of this name."""
-        recorded, backup = self._inventory.recorded(name), self._inventory.backup(name)
+        recorded, backup = self.inventory.recorded(name), self.inventory.backup(name)
         if recorded is None or backup is None or backup.deleting:
             self._written.pop(name, None)
             return DONE
         if not backup.well_named:
             self._rename(recorded)
             return DONE
-        demand = self._inventory.demand(backup)
-        name_of_backup = self._policy.naming.backup(backup.image)
-        backup = replace(backup, status=observed(backup, demand, name=name_of_backup, now=self._now()))
+        demand = self.inventory.demand(backup)
+        name_of_backup = self.policy.naming.backup(backup.image)
+        backup = replace(backup, status=observed(backup, demand, name=name_of_backup, now=self.now()))
         if self._is_suspect(name) and self._lost(backup):
             return After(0)
-        step = next_step(backup, demand, now=self._now(), expiry=self._expiry)
+        step = next_step(backup, demand, now=self.now(), expiry=self.expiry)
         if step.step == Step.EXPIRE:
-            self._writer.delete(recorded)
+            self.writer.delete(recorded)
             return DONE
         if step.step == Step.COPY:
             return self._copy(backup, demand)
@@ -180,25 +143,25 @@ class BackupReconciler:
 
     def record(self, name: str) -> None:
         """Write the journal's news about an ImageBackup to its status, now. Raises `Conflict`."""
-        backup = self._inventory.backup(name)
-        if backup is not None and self._journal.pending(name):
+        backup = self.inventory.backup(name)
+        if backup is not None and self.journal.pending(name):
             self._write(backup, backup.status)
 
     def _rename(self, recorded: ImageBackup) -> None:
         """An object of the earlier system makes way for the one that stands for its image."""
-        self._writer.create_backup(object_name(recorded.image), recorded.image)
-        self._writer.delete(recorded)
+        self.writer.create_backup(object_name(recorded.image), recorded.image)
+        self.writer.delete(recorded)
 
     def _keep(self, recorded: ImageBackup, backup: ImageBackup, after: float | None) -> Outcome:
         if backup.status != recorded.status:
-            rest = self._written.get(backup.name, float("-inf")) + _QUIET_SECONDS - self._clock()
-            if rest > 0 and not self._journal.urgent(backup.name):
+            rest = self._written.get(backup.name, float("-inf")) + _QUIET_SECONDS - self.clock()
+            if rest > 0 and not self.journal.urgent(backup.name):
                 return After(rest)
             self._write(backup, backup.status)
         return DONE if after is None else After(after)
 
     def _copy(self, backup: ImageBackup, demand: Demand) -> Outcome:
-        began, claimed = self._clock(), backup
+        began, claimed = self.clock(), backup
         try:
             claimed = self._claim(backup, demand)
             status = self._copied(claimed, demand, began)
@@ -216,14 +179,14 @@ class BackupReconciler:
         status = backup.status
         digest, parts = status.digest or backup.image.digest, status.manifests
         if digest is None:
-            resolution = self._registries.resolve(backup.image, tuple(demand.running))
+            resolution = self.registries.resolve(backup.image, tuple(demand.running))
             digest, parts = resolution.digest, resolution.parts
         running = status.model_copy(
             update={
                 "phase": Phase.RUNNING,
                 "digest": digest,
                 "manifests": parts,
-                "create_at": status.create_at or self._now(),
+                "create_at": status.create_at or self.now(),
                 "attempts": status.attempts + 1,
                 "next_attempt": None,
             }
@@ -233,18 +196,18 @@ class BackupReconciler:
     def _copied(self, backup: ImageBackup, demand: Demand, began: float) -> Status:
         status, digest = backup.status, backup.status.digest
         if not backup.verified and digest is not None:
-            place = self._policy.naming.place(backup.image, digest)
-            copied = self._registries.copy(backup.image.at(digest), place, platforms=backup.spec.platforms)
-            took = self._clock() - began
-            self._metrics.copies.labels("Copied" if copied.copied else "Present").inc()
-            self._metrics.copy_seconds.observe(took)
+            place = self.policy.naming.place(backup.image, digest)
+            copied = self.registries.copy(backup.image.at(digest), place, platforms=backup.spec.platforms)
+            took = self.clock() - began
+            self.metrics.copies.labels("Copied" if copied.copied else "Present").inc()
+            self.metrics.copy_seconds.observe(took)
             note = f"{backup.image} is backed up as {status.backup} ({digest[:19]}…) in {took:.1f} s"
-            self._announcer.backup(backup, reason="Copied", note=note)
+            self.announcer.backup(backup, reason="Copied", note=note)
             status = self._verified(backup, copied, took)
         return self._with_running(backup, status, demand)
 
     def _verified(self, backup: ImageBackup, copied: Copied, took: float) -> Status:
-        now = self._now()
+        now = self.now()
         status = backup.status.model_copy(
             update={
                 "phase": Phase.DONE,
@@ -262,7 +225,7 @@ class BackupReconciler:
 
     def _with_running(self, backup: ImageBackup, status: Status, demand: Demand) -> Status:
         """The status with each further digest that runs held by its anchor, as far as that can be done."""
-        now, naming = self._now(), self._policy.naming
+        now, naming = self.now(), self.policy.naming
         records = {record.digest: record for record in status.digests}
         missing: list[str] = []
         for digest, workloads in demand.running.items():
@@ -302,14 +265,14 @@ class BackupReconciler:
             reason="OtherDigestRuns" if others else "SameDigest",
             message=message,
             generation=backup.generation,
-            now=self._now(),
+            now=self.now(),
         )
 
     def _anchored(self, backup: ImageBackup, digest: str, place: Reference) -> bool:
         try:
-            self._registries.copy(backup.image.at(digest), place, platforms=())
+            self.registries.copy(backup.image.at(digest), place, platforms=())
         except CopyFailed as failure:
-            self._announcer.backup(backup, reason=failure.reason, note=failure.message, warning=True)
+            self.announcer.backup(backup, reason=failure.reason, note=failure.message, warning=True)
             return False
         return True
 
@@ -319,15 +282,15 @@ class BackupReconciler:
         What it has is taken for the source's own where the source offers that digest. Where workloads use it
         already and the source cannot be asked, it is on record, and compared later.
         """
-        held = self._registries.held(self._policy.naming.backup(backup.image))
+        held = self.registries.held(self.policy.naming.backup(backup.image))
         if held is None or held == backup.status.digest:
             return self._failed(backup, demand, failure)
-        if failure.reason == Reason.NAME_CONFLICT and self._registries.offers(backup.image.at(held)):
+        if failure.reason == Reason.NAME_CONFLICT and self.registries.offers(backup.image.at(held)):
             self._write(backup, backup.status.model_copy(update={"digest": held, "attempts": 0}))
             return After(0)
         if demand.sources:
             return self._failed(backup, demand, failure)
-        now = self._now()
+        now = self.now()
         status = backup.status.model_copy(
             update={
                 "phase": Phase.DONE,
@@ -344,11 +307,11 @@ class BackupReconciler:
         return After(_COMPARE_AGAIN.total_seconds())
 
     def _failed(self, backup: ImageBackup, demand: Demand, failure: CopyFailed) -> Outcome:
-        now, status = self._now(), backup.status
-        self._metrics.copies.labels(failure.reason).inc()
+        now, status = self.now(), backup.status
+        self.metrics.copies.labels(failure.reason).inc()
         attempts = status.attempts if status.phase == Phase.RUNNING else status.attempts + 1
         wait = retry_in(
-            failure.reason, attempts=attempts, retry_after=failure.retry_after, jitter=self._random()
+            failure.reason, attempts=attempts, retry_after=failure.retry_after, jitter=self.random()
         )
         status = status.model_copy(
             update={
@@ -362,12 +325,12 @@ class BackupReconciler:
             backup, status, copied=False, verified=False, reason=failure.reason, message=str(failure)
         )
         written = self._write(backup, status)
-        self._announcer.backup(written, reason=failure.reason, note=str(failure), warning=True)
+        self.announcer.backup(written, reason=failure.reason, note=str(failure), warning=True)
         for key in demand.sources[:MOST_NAMED_USERS]:
-            workload = self._inventory.workload(key)
+            workload = self.inventory.workload(key)
             if workload is not None:
                 note = f"{backup.image} cannot be backed up: {failure}"
-                self._announcer.workload(key, workload.uid, reason=failure.reason, note=note, warning=True)
+                self.announcer.workload(key, workload.uid, reason=failure.reason, note=note, warning=True)
         self._log.warning("a copy failed", image=str(backup.image), reason=failure.reason, error=str(failure))
         return DONE if wait is None else After(wait)
 
@@ -379,7 +342,7 @@ class BackupReconciler:
         """Look whether the registry really lost a suspect's tag, and put that on record."""
         digest = backup.status.digest
         if backup.verified and digest is not None:
-            held = self._registries.held(self._policy.naming.place(backup.image, digest))
+            held = self.registries.held(self.policy.naming.place(backup.image, digest))
             if held != digest:
                 message = f"the backup registry has {held or 'nothing'} instead of {digest}"
                 status = backup.status.model_copy(update={"phase": Phase.PENDING, "next_attempt": None})
@@ -392,7 +355,7 @@ class BackupReconciler:
                     message=message,
                 )
                 self._write(backup, status)
-                self._announcer.backup(backup, reason="Lost", note=message, warning=True)
+                self.announcer.backup(backup, reason="Lost", note=message, warning=True)
                 self._forget_suspect(backup.name)
                 return True
         self._forget_suspect(backup.name)
@@ -412,7 +375,7 @@ class BackupReconciler:
         reason: str,
         message: str,
     ) -> Status:
-        now, generation = self._now(), backup.generation
+        now, generation = self.now(), backup.generation
         for kind, value in ((ConditionType.COPIED, copied), (ConditionType.VERIFIED, verified)):
             status = status.with_condition(
                 kind, value, reason=reason, message=message, generation=generation, now=now
@@ -420,8 +383,8 @@ class BackupReconciler:
         return status
 
     def _write(self, backup: ImageBackup, status: Status) -> ImageBackup:
-        written = self._writer.write_status(backup, status)
-        self._written[backup.name] = self._clock()
-        self._journal.forget(backup.name, {r.key: r for r in written.status.rewrites})
-        self._inventory.put_backup(written.name, written)
+        written = self.writer.write_status(backup, status)
+        self._written[backup.name] = self.clock()
+        self.journal.forget(backup.name, {r.key: r for r in written.status.rewrites})
+        self.inventory.put_backup(written.name, written)
         return written

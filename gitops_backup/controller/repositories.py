@@ -14,23 +14,19 @@ from typing import Protocol
 
 import structlog
 
-from gitops_backup.controller.backups import Announcer
 from gitops_backup.controller.drafting import Branch, Draft, DueChange, Part, draft
-from gitops_backup.controller.inventory import Inventory
-from gitops_backup.controller.journal import Journal
 from gitops_backup.controller.messages import ImageChange, commit_message
+from gitops_backup.controller.reconciler import BackupRegistry, Reconciler
 from gitops_backup.controller.targets import target_of
 from gitops_backup.controller.worker import DONE, After, Outcome
-from gitops_backup.controller.workloads import BackupRegistry
 from gitops_backup.domain.backups import Rewrite, RewriteState
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.planning import Action, Route, Target, WorkloadPlan, decide
-from gitops_backup.domain.policy import REWRITE, Policy
+from gitops_backup.domain.policy import REWRITE
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.rewrites import reverted
 from gitops_backup.errors import Conflict, GitopsBackupError
-from gitops_backup.metrics import Metrics
 from gitops_backup.sources.applications import Application
 
 _LONGEST_WAIT_SECONDS = 60.0
@@ -61,42 +57,23 @@ class _Due:
     unsettled: bool
 
 
-class RepositoryReconciler:
+@dataclass(kw_only=True)
+class RepositoryReconciler(Reconciler):
     """Takes a repository and a branch, and does its next step.
 
-    `record` writes the journal's news about an ImageBackup; `suspect` reports one whose copy is not there.
+    `record` writes the journal's news about an ImageBackup; `hand_on` makes another place in Git due;
+    `suspect` reports an ImageBackup whose copy is not there.
     """
 
-    def __init__(
-        self,
-        *,
-        inventory: Inventory,
-        journal: Journal,
-        record: Callable[[str], None],
-        git: Git,
-        refresher: Refresher,
-        registry: BackupRegistry,
-        announcer: Announcer,
-        policy: Policy,
-        metrics: Metrics,
-        hand_on: Callable[[Target], None],
-        suspect: Callable[[str], None],
-        now: Callable[[], datetime],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._inventory = inventory
-        self._journal = journal
-        self._record = record
-        self._git = git
-        self._refresher = refresher
-        self._registry = registry
-        self._announcer = announcer
-        self._policy = policy
-        self._metrics = metrics
-        self._hand_on = hand_on
-        self._suspect = suspect
-        self._now = now
-        self._clock = clock
+    git: Git
+    refresher: Refresher
+    registry: BackupRegistry
+    record: Callable[[str], None]
+    hand_on: Callable[[Target], None]
+    suspect: Callable[[str], None]
+
+    def __post_init__(self) -> None:
+        """Begin with nothing waiting."""
         self._default_branches: dict[str, str] = {}
         self._waiting_since: dict[Target, float] = {}
         self._log = structlog.get_logger(reconciler="repository")
@@ -112,15 +89,15 @@ class RepositoryReconciler:
             raise
 
     def _step(self, target: Target) -> Outcome:
-        branch = self._git.open(target.url, target.branch)
+        branch = self.git.open(target.url, target.branch)
         if target.branch is None:
             # so that those who name the default branch and those who do not share a commit
             self._default_branches[target.repository] = branch.name
-            self._hand_on(Target(target.repository, branch.name, target.url))
+            self.hand_on(Target(target.repository, branch.name, target.url))
             return DONE
         due = self._due(target)
         if due.unsettled:
-            waited = self._clock() - self._waiting_since.setdefault(target, self._clock())
+            waited = self.clock() - self._waiting_since.setdefault(target, self.clock())
             if waited < _LONGEST_WAIT_SECONDS:
                 return After(_LONGEST_WAIT_SECONDS - waited)
         if not due.parts:
@@ -141,13 +118,13 @@ class RepositoryReconciler:
     def _due(self, target: Target) -> _Due:
         found: list[Part] = []
         unsettled = False
-        for application in self._inventory.applications():
+        for application in self.inventory.applications():
             here = tuple(s for s in application.sources if self._same(target_of(s), target))
             if not here:
                 continue
             changes: list[DueChange] = []
-            for workload in self._inventory.tracked_by(application):
-                plan = decide(workload, self._inventory, self._policy)
+            for workload in self.inventory.tracked_by(application):
+                plan = decide(workload, self.inventory, self.policy)
                 if plan.route == Route.COMMIT:
                     changes += self._changes(plan, application)
                     unsettled |= any(_unsettled(plan))
@@ -162,7 +139,7 @@ class RepositoryReconciler:
 
     def _changes(self, plan: WorkloadPlan, application: Application) -> Iterable[DueChange]:
         for use in plan.due(Action.REWRITE):
-            record = self._inventory.of_source(use.source) if use.source is not None else None
+            record = self.inventory.of_source(use.source) if use.source is not None else None
             if record is None or use.source is None or use.backup is None or record.status.digest is None:
                 continue
             yield DueChange(
@@ -185,19 +162,19 @@ class RepositoryReconciler:
 
     def _was_undone(self, branch: Branch, head: str, change: ImageChange) -> bool:
         """Whether a commit of ours made this change, and the branch's head has it no more."""
-        record = self._inventory.of_source(change.source)
+        record = self.inventory.of_source(change.source)
         rewrite = record.rewrite(change.workload, change.container) if record is not None else None
         if rewrite is None or rewrite.commit is None or rewrite.state != RewriteState.COMMITTED:
             return False
-        workload = self._inventory.workload(change.workload)
+        workload = self.inventory.workload(change.workload)
         if workload is not None and workload.directive == REWRITE:
             return False
         if rewrite.parent == head or not branch.contains(rewrite.commit):
             return False  # it never got there
         name = object_name(change.source)
-        self._journal.note(name, reverted(rewrite, now=self._now()))
+        self.journal.note(name, reverted(rewrite, now=self.now()))
         self._write_record(name)
-        self._metrics.reversals.inc()
+        self.metrics.reversals.inc()
         return True
 
     def _held(self, changes: Iterable[ImageChange]) -> set[Reference]:
@@ -205,10 +182,10 @@ class RepositoryReconciler:
         wanted = {change.source: change for change in changes}
 
         def check(change: ImageChange) -> bool:
-            place = self._policy.naming.place(change.source, change.digest)
-            if self._registry.held(place) == change.digest:
+            place = self.policy.naming.place(change.source, change.digest)
+            if self.registry.held(place) == change.digest:
                 return True
-            self._suspect(object_name(change.source))
+            self.suspect(object_name(change.source))
             return False
 
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
@@ -216,7 +193,7 @@ class RepositoryReconciler:
         return {source for source, held in zip(wanted, answers, strict=True) if held}
 
     def _commit(self, branch: Branch, drafted: Draft, target: Target) -> None:
-        now = self._now()
+        now = self.now()
         commit = branch.commit(
             drafted.commit, drafted.files, message=commit_message(drafted.edited), when=now
         )
@@ -226,7 +203,7 @@ class RepositoryReconciler:
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
             list(pool.map(self._write_record, sorted(names)))
         branch.push(commit, expected=drafted.commit)
-        self._metrics.rewrites.labels(Route.COMMIT).inc(len(drafted.edited))
+        self.metrics.rewrites.labels(Route.COMMIT).inc(len(drafted.edited))
         self._log.info(
             "pushed",
             repository=target.repository,
@@ -239,7 +216,7 @@ class RepositoryReconciler:
             self._tell(change, reason="Committed", note=f"commit {commit[:12]} uses {change.backup}")
 
     def _note(self, change: ImageChange, commit: str, parent: str, now: datetime) -> None:
-        record = self._inventory.of_source(change.source)
+        record = self.inventory.of_source(change.source)
         known = record.rewrite(change.workload, change.container) if record is not None else None
         rewrite = Rewrite(
             workload=str(change.workload),
@@ -250,15 +227,15 @@ class RepositoryReconciler:
             parent=parent,
             reversals=known.reversals if known is not None else (),
         )
-        self._journal.note(object_name(change.source), rewrite)
+        self.journal.note(object_name(change.source), rewrite)
 
     def _write_record(self, name: str) -> None:
         for _ in range(_RECORD_TRIES - 1):
             try:
-                return self._record(name)
+                return self.record(name)
             except Conflict:
                 time.sleep(0.05)  # the watch brings what the other one wrote
-        return self._record(name)
+        return self.record(name)
 
     def _refresh(self, parts: Iterable[Part], drafted: Draft) -> None:
         """Ask Argo CD to compare what Git says already, where it compared with something else before."""
@@ -268,7 +245,7 @@ class RepositoryReconciler:
             if change is None or application.refresh_pending:
                 continue
             if drafted.commit not in application.revisions:
-                self._refresher.refresh(application.namespace, application.name)
+                self.refresher.refresh(application.namespace, application.name)
             elif not application.syncing:
                 note = "Git names the backup, and Argo CD has seen it; the Application is not synced"
                 self._tell(change, reason=Reason.AWAITING_SYNC, note=note)
@@ -283,9 +260,9 @@ class RepositoryReconciler:
             self._tell(change, reason=Reason.REPOSITORY_UNAVAILABLE, note=str(error), warning=True)
 
     def _tell(self, change: ImageChange, *, reason: str, note: str, warning: bool = False) -> None:
-        workload = self._inventory.workload(change.workload)
+        workload = self.inventory.workload(change.workload)
         if workload is not None:
-            self._announcer.workload(
+            self.announcer.workload(
                 change.workload,
                 workload.uid,
                 reason=reason,

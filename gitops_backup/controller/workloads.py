@@ -2,24 +2,22 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
 
-from gitops_backup.controller.backups import Announcer
 from gitops_backup.controller.inventory import Inventory
-from gitops_backup.controller.journal import Journal
+from gitops_backup.controller.reconciler import BackupRegistry, Reconciler
 from gitops_backup.controller.worker import DONE, Outcome
 from gitops_backup.domain.backups import Rewrite, RewriteState
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.planning import Action, Management, Route, Target, Use, WorkloadPlan, decide
-from gitops_backup.domain.policy import Mode, Namespaces, Policy
+from gitops_backup.domain.policy import Mode, Namespaces
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import ORIGINAL_IMAGES_ANNOTATION, Workload, WorkloadKey
 from gitops_backup.errors import Conflict, GitopsBackupError
-from gitops_backup.metrics import Metrics
 
 _WORTH_AN_EVENT = frozenset({Reason.CONTESTED, Reason.ROLLED_BACK, Reason.SELF_HEAL, Reason.TAG_MOVED})
 
@@ -40,53 +38,30 @@ class Cluster(Protocol):
         """Apply a JSON patch to a workload as a whole. Raises `Conflict` when a test in it fails."""
 
 
-class BackupRegistry(Protocol):
-    """The backup registry, asked just before something rests on the answer."""
-
-    def held(self, backup: Reference) -> str | None:
-        """The digest that the backup registry has under this name. Raises `CopyFailed`."""
-
-
-class WorkloadReconciler:
+@dataclass(kw_only=True)
+class WorkloadReconciler(Reconciler):
     """Takes the key of a workload, and does its next step.
 
     `hand_on` makes a place in Git due; `suspect` reports an ImageBackup whose copy is not there.
     """
 
-    def __init__(
-        self,
-        *,
-        inventory: Inventory,
-        journal: Journal,
-        cluster: Cluster,
-        registry: BackupRegistry,
-        announcer: Announcer,
-        policy: Policy,
-        metrics: Metrics,
-        hand_on: Callable[[Target], None],
-        suspect: Callable[[str], None],
-        now: Callable[[], datetime],
-    ) -> None:
-        self._inventory = inventory
-        self._journal = journal
-        self._cluster = cluster
-        self._registry = registry
-        self._announcer = announcer
-        self._policy = policy
-        self._metrics = metrics
-        self._hand_on = hand_on
-        self._suspect = suspect
-        self._now = now
+    cluster: Cluster
+    registry: BackupRegistry
+    hand_on: Callable[[Target], None]
+    suspect: Callable[[str], None]
+
+    def __post_init__(self) -> None:
+        """Begin with nothing told."""
         self._told: dict[WorkloadKey, dict[str, Reason | None]] = {}
         self._log = structlog.get_logger(reconciler="workload")
 
     def reconcile(self, key: WorkloadKey) -> Outcome:
         """Do the next step of the workload."""
-        workload = self._inventory.workload(key)
-        if workload is None or self._policy.mode == Mode.REPORT:
+        workload = self.inventory.workload(key)
+        if workload is None or self.policy.mode == Mode.REPORT:
             self._told.pop(key, None)
             return DONE
-        plan = decide(workload, self._inventory, self._policy)
+        plan = decide(workload, self.inventory, self.policy)
         self._tell(plan)
         for use in plan.uses:
             self._ask_for_backup(use)
@@ -95,7 +70,7 @@ class WorkloadReconciler:
         elif plan.route == Route.COMMIT and plan.management is not None and self._concerns_git(plan):
             for target in plan.management.targets:
                 if target.blocked is None:
-                    self._hand_on(target)
+                    self.hand_on(target)
         return DONE
 
     def _tell(self, plan: WorkloadPlan) -> None:
@@ -109,26 +84,26 @@ class WorkloadReconciler:
         for use in plan.uses:
             if use.reason in _WORTH_AN_EVENT and known.get(use.container.name) != use.reason:
                 note = f"{use.container.name}: {use.message}"
-                self._announcer.workload(key, plan.workload.uid, reason=use.reason, note=note, warning=True)
+                self.announcer.workload(key, plan.workload.uid, reason=use.reason, note=note, warning=True)
 
     def _ask_for_backup(self, use: Use) -> None:
         if use.source is None or use.action not in {Action.COPY, Action.ADOPT}:
             return
-        if use.action == Action.ADOPT and (use.backup is None or self._registry.held(use.backup) is None):
+        if use.action == Action.ADOPT and (use.backup is None or self.registry.held(use.backup) is None):
             return
-        self._cluster.create_backup(object_name(use.source), use.source)
+        self.cluster.create_backup(object_name(use.source), use.source)
 
     def _concerns_git(self, plan: WorkloadPlan) -> bool:
         return any(use.action in {Action.REWRITE, Action.WAIT} for use in plan.uses if use.external)
 
     def _patch(self, plan: WorkloadPlan) -> None:
         key = plan.workload.key
-        obj = self._cluster.read(key)
+        obj = self.cluster.read(key)
         if obj is None:
             return
         fresh = Workload.project(key.kind, obj)
         namespaces = self._namespaces_now(key.namespace)
-        again = decide(fresh, _Now(self._inventory, namespaces), self._policy)
+        again = decide(fresh, _Now(self.inventory, namespaces), self.policy)
         uses = again.due(Action.REWRITE)
         if again.route != Route.PATCH or uses != plan.due(Action.REWRITE):
             raise Conflict(f"{key} changed while it was looked at")
@@ -136,50 +111,50 @@ class WorkloadReconciler:
             return
         noted = [self._note(fresh, use) for use in uses]
         try:
-            self._cluster.patch(key, _operations(obj["metadata"], uses))
+            self.cluster.patch(key, _operations(obj["metadata"], uses))
         except GitopsBackupError:
             for name, rewrite, before in noted:
-                self._journal.withdraw(name, rewrite, before=before)
+                self.journal.withdraw(name, rewrite, before=before)
             raise
         self._tell_rewritten(fresh, uses)
 
     def _namespaces_now(self, namespace: str) -> Namespaces:
-        names = (namespace, self._policy.backup_namespace)
-        now = {name: directive for name in names if (directive := self._cluster.directive(name))}
+        names = (namespace, self.policy.backup_namespace)
+        now = {name: directive for name in names if (directive := self.cluster.directive(name))}
         return Namespaces(now)
 
     def _all_held(self, uses: Sequence[Use]) -> bool:
         """Whether the backup registry has, right now, what is on record for each of these."""
         held = True
         for use in uses:
-            record = self._inventory.of_source(use.source) if use.source is not None else None
+            record = self.inventory.of_source(use.source) if use.source is not None else None
             if record is None or record.status.digest is None:
                 return False
-            place = self._policy.naming.place(record.image, record.status.digest)
-            if self._registry.held(place) != record.status.digest:
-                self._suspect(record.name)
+            place = self.policy.naming.place(record.image, record.status.digest)
+            if self.registry.held(place) != record.status.digest:
+                self.suspect(record.name)
                 held = False
         return held
 
     def _note(self, workload: Workload, use: Use) -> tuple[str, Rewrite, Rewrite | None]:
         """Note a rewrite before it is made, so that not even the fastest reversal goes unseen."""
         source = use.source or Reference.parse(use.container.image)
-        record = self._inventory.of_source(source)
+        record = self.inventory.of_source(source)
         before = record.rewrite(workload.key, use.container.name) if record is not None else None
         rewrite = Rewrite(
             workload=str(workload.key),
             container=use.container.name,
             state=RewriteState.COMMITTED,
-            at=self._now(),
+            at=self.now(),
             reversals=before.reversals if before is not None else (),
         )
-        self._journal.note(object_name(source), rewrite)
+        self.journal.note(object_name(source), rewrite)
         return object_name(source), rewrite, before
 
     def _tell_rewritten(self, workload: Workload, uses: Sequence[Use]) -> None:
-        self._metrics.rewrites.labels(Route.PATCH).inc(len(uses))
+        self.metrics.rewrites.labels(Route.PATCH).inc(len(uses))
         images = ", ".join(f"{use.container.name}: {use.backup}" for use in uses)
-        self._announcer.workload(workload.key, workload.uid, reason="Rewritten", note=f"now uses {images}")
+        self.announcer.workload(workload.key, workload.uid, reason="Rewritten", note=f"now uses {images}")
         self._log.info("workload patched", workload=str(workload.key), containers=len(uses))
 
 

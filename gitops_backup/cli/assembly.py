@@ -1,0 +1,193 @@
+"""The controller, put together from its parts."""
+
+import os
+import random
+import socket
+import threading
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import structlog
+
+from gitops_backup.cli.wiring import Feed, open_git, open_registries, project_namespace
+from gitops_backup.cluster.announcer import Announcer
+from gitops_backup.cluster.connection import Connection
+from gitops_backup.cluster.events import EventRecorder
+from gitops_backup.cluster.lease import LeaderElection
+from gitops_backup.cluster.reflector import Reflector
+from gitops_backup.cluster.resources import (
+    APPLICATIONS,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    IMAGE_BACKUPS,
+    NAMESPACES,
+    PODS,
+)
+from gitops_backup.cluster.writer import ClusterWriter
+from gitops_backup.controller.backups import BackupReconciler
+from gitops_backup.controller.inventory import Concerned, Inventory
+from gitops_backup.controller.journal import Journal
+from gitops_backup.controller.manager import Manager, Queues
+from gitops_backup.controller.queue import WorkQueue
+from gitops_backup.controller.repositories import RepositoryReconciler
+from gitops_backup.controller.targets import management
+from gitops_backup.controller.worker import Reconcile, Workers
+from gitops_backup.controller.workloads import WorkloadReconciler
+from gitops_backup.domain.backups import ImageBackup
+from gitops_backup.domain.policy import Mode, Policy
+from gitops_backup.domain.workloads import Kind
+from gitops_backup.errors import GitopsBackupError
+from gitops_backup.metrics import Metrics
+from gitops_backup.settings import Settings
+from gitops_backup.sources.applications import Application
+
+_COMPONENT = "gitops-backup"
+_WORKLOAD_WORKERS = 8
+_REPOSITORY_WORKERS = 2
+
+
+class Assembly:
+    """The parts of one replica; what has to be closed at the end is put on `stack`.
+
+    Raises `UsageError` for what is wrong in the settings, or with skopeo or git.
+    """
+
+    def __init__(self, connection: Connection, settings: Settings, policy: Policy, stack: ExitStack) -> None:
+        self.policy = policy
+        self.metrics = Metrics()
+        self.identity = f"{socket.gethostname()}-{uuid4().hex[:8]}"
+        self._connection = connection
+        self._settings = settings
+        self._stack = stack
+        self._log = structlog.get_logger()
+        self._cancel = threading.Event()
+        self._stop_watching = threading.Event()
+        stack.callback(self._stop_watching.set)
+        self._journal = Journal(_now, on_reversal=self.metrics.reversals.inc)
+        self._inventory = Inventory(policy, self._journal, manage=management)
+        self._queues = Queues(time.monotonic)
+
+    def manager(self) -> Manager:
+        """The one that starts and stops everything."""
+        writes = self.policy.mode != Mode.REPORT
+        return Manager(
+            watches=self._watches(),
+            queues=self._queues,
+            workers=self._workers() if writes else [],
+            inventory=self._inventory,
+            policy=self.policy,
+            election=self._election() if writes else None,
+            cancel=self._cancel,
+            resync=self._settings.resync,
+            on_leading=self.metrics.leading.set,
+            end_now=self._end_now,
+        )
+
+    def _workers(self) -> list[Workers[Any]]:
+        registries = self._stack.enter_context(open_registries(self._settings, self.policy, self._cancel))
+        git = self._stack.enter_context(open_git(self._settings, self._cancel))
+        writer = ClusterWriter(self._connection, namespace=self.policy.backup_namespace)
+        queues = self._queues
+        shared: dict[str, Any] = {
+            "inventory": self._inventory,
+            "journal": self._journal,
+            "announcer": self._announcer(),
+            "policy": self.policy,
+            "metrics": self.metrics,
+            "now": _now,
+            "clock": time.monotonic,
+            "random": random.random,
+        }
+        backups = BackupReconciler(
+            registries=registries, writer=writer, expiry=timedelta(seconds=self._settings.expiry), **shared
+        )
+
+        def suspect(name: str) -> None:
+            backups.suspect(name)
+            queues.backups.add(name)
+
+        passing_on: dict[str, Any] = {
+            "registry": registries,
+            "hand_on": queues.repositories.add,
+            "suspect": suspect,
+        }
+        workloads = WorkloadReconciler(cluster=writer, **passing_on, **shared)
+        repositories = RepositoryReconciler(
+            git=git, refresher=writer, record=backups.record, **passing_on, **shared
+        )
+        return [
+            self._crew("workloads", queues.workloads, workloads.reconcile, _WORKLOAD_WORKERS),
+            self._crew("backups", queues.backups, backups.reconcile, self._settings.copies),
+            self._crew("repositories", queues.repositories, repositories.reconcile, _REPOSITORY_WORKERS),
+        ]
+
+    def _crew(self, name: str, queue: WorkQueue[Any], reconcile: Reconcile[Any], count: int) -> Workers[Any]:
+        self.metrics.watch_queue(name, queue.__len__)
+        return Workers(
+            name,
+            queue=queue,
+            reconcile=reconcile,
+            count=count,
+            metrics=self.metrics,
+            random=random.random,
+        )
+
+    def _announcer(self) -> Announcer:
+        recorder = EventRecorder(
+            self._connection, component=_COMPONENT, instance=self.identity, on_failure=self._failed
+        )
+        announcer = Announcer(recorder)
+        announcer.start()
+        self._stack.callback(announcer.stop, 1.0)
+        return announcer
+
+    def _election(self) -> LeaderElection:
+        return LeaderElection(
+            self._connection,
+            namespace=self.policy.backup_namespace,
+            name=_COMPONENT,
+            identity=self.identity,
+            on_failure=self._failed,
+        )
+
+    def _watches(self) -> list[Reflector[Any]]:
+        feed = Feed(self._inventory, self.policy, self._wake)
+        watched: list[tuple[Any, Any, Any, str | None]] = [
+            (DEPLOYMENTS, *feed.workload(Kind.DEPLOYMENT), None),
+            (DAEMON_SETS, *feed.workload(Kind.DAEMON_SET), None),
+            (NAMESPACES, project_namespace, feed.put_namespace, None),
+            (APPLICATIONS, Application.project, feed.put_application, None),
+            (PODS, feed.project_pod, feed.put_pod, None),
+            (IMAGE_BACKUPS, ImageBackup.project, feed.put_backup, self.policy.backup_namespace),
+        ]
+        return [
+            Reflector(
+                self._connection,
+                resource,
+                project=project,
+                on_change=put,
+                stop=self._stop_watching,
+                namespace=namespace,
+                on_failure=self._failed,
+            )
+            for resource, project, put, namespace in watched
+        ]
+
+    def _wake(self, concerned: Concerned) -> None:
+        if self.policy.mode != Mode.REPORT:
+            self._queues.wake(concerned)
+
+    def _failed(self, error: GitopsBackupError) -> None:
+        self._log.warning("the API server did not do as asked", error=str(error))
+
+    def _end_now(self, why: str) -> None:
+        self._log.error("this replica ends", why=why)
+        os._exit(1)
+
+
+def _now() -> datetime:
+    """The time as objects hold it: UTC, whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)
