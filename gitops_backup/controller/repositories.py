@@ -76,6 +76,7 @@ class RepositoryReconciler(Reconciler):
         """Begin with nothing waiting."""
         self._default_branches: dict[str, str] = {}
         self._waiting_since: dict[Target, float] = {}
+        self._never_pushed: set[str] = set()
         self._log = structlog.get_logger(reconciler="repository")
 
     def reconcile(self, target: Target) -> Outcome:
@@ -100,6 +101,8 @@ class RepositoryReconciler(Reconciler):
             waited = self.clock() - self._waiting_since.setdefault(target, self.clock())
             if waited < _LONGEST_WAIT_SECONDS:
                 return After(_LONGEST_WAIT_SECONDS - waited)
+        else:
+            self._waiting_since.pop(target, None)
         if not due.parts:
             return DONE
         head = branch.fetch()
@@ -169,13 +172,19 @@ class RepositoryReconciler(Reconciler):
         workload = self.inventory.workload(change.workload)
         if workload is not None and workload.directive == REWRITE:
             return False
-        if rewrite.parent == head or not branch.contains(rewrite.commit):
-            return False  # it never got there
+        if rewrite.parent == head or not self._arrived(branch, rewrite.commit):
+            return False
         name = object_name(change.source)
         self.journal.note(name, reverted(rewrite, now=self.now()))
         self._write_record(name)
         self.metrics.reversals.inc()
         return True
+
+    def _arrived(self, branch: Branch, commit: str) -> bool:
+        """Whether a commit of ours is in the branch's history; what was not is remembered."""
+        if commit not in self._never_pushed and not branch.contains(commit):
+            self._never_pushed.add(commit)
+        return commit not in self._never_pushed
 
     def _held(self, changes: Iterable[ImageChange]) -> set[Reference]:
         """The sources whose backup the registry has, right now, as it is on record."""
@@ -202,7 +211,12 @@ class RepositoryReconciler(Reconciler):
             self._note(change, commit, drafted.commit, now)
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
             list(pool.map(self._write_record, sorted(names)))
-        branch.push(commit, expected=drafted.commit)
+        try:
+            branch.push(commit, expected=drafted.commit)
+        except Conflict:
+            self._never_pushed.add(commit)
+            raise
+        self._never_pushed.discard(commit)
         self.metrics.rewrites.labels(Route.COMMIT).inc(len(drafted.edited))
         self._log.info(
             "pushed",

@@ -1,7 +1,7 @@
 """Why something was not copied, not rewritten, or left alone: one name each, and what to do about it.
 
 The same names stand in conditions, events, metrics, reports and the documentation; the documentation's table
-is made from here. What happens next to a failed copy follows from its reason alone (`RETRIES`).
+is made from here. What happens next to a failed copy follows from its reason alone (see `backups.retry_in`).
 """
 
 from dataclasses import dataclass
