@@ -3,8 +3,8 @@
 YAML is composed by libyaml: Argo CD and kustomize read YAML with Go translations of that very parser, so it
 accepts what they accept. Where it is missing, PyYAML's own parser stands in. Nodes are not resolved into
 numbers, dates or nulls: whoever edits text wants text. PyYAML refuses an anchor that is defined twice in a
-document, which YAML allows (1.2.2, section 7.1) and Argo CD reads; such a file is composed by ruamel.yaml.
-JSON goes by a parser of its own, because YAML refuses some of it.
+document, which YAML allows (1.2.2, section 7.1) and Argo CD reads; such a file is composed by ruamel.yaml,
+which takes fifty times as long. JSON goes by a parser of its own, because YAML refuses some of it.
 
 Files come from people who may mean harm. libyaml's composer recurses in C, so that a file that is nested
 deeply enough ends the process; aliases can stand for more nodes than memory holds, or for themselves. All
@@ -30,7 +30,7 @@ from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.edits import Span
 from gitops_backup.sources.json_documents import InvalidJson, compose_json
 
-DEEPEST = 400
+DEEPEST = 200
 """Levels of nesting. What people write has fewer than a hundred."""
 
 MOST_NODES = 200_000
@@ -38,6 +38,9 @@ MOST_NODES = 200_000
 
 LARGEST = 10 * 1024 * 1024
 """Bytes of a file. Argo CD reads no more than this of all files of a source, unless it is told otherwise."""
+
+LARGEST_FOR_RUAMEL = 256 * 1024
+"""Characters of a file that ruamel.yaml has to compose: a second or two."""
 
 Steps: TypeAlias = tuple[int, ...]
 """The way from a root to a node: at each level the number of the item, or of the key whose value it is."""
@@ -158,11 +161,11 @@ def parse(path: str, content: bytes, *, composer: type[Composing] = FASTEST) -> 
 
     Raises `InvalidManifest` where it cannot be read, or not at a fair price.
     """
-    text = content.removeprefix(_BOM).decode("utf-8", "surrogateescape")
     if len(content) > LARGEST:
         raise InvalidManifest(
             path, 1, 1, f"expected at most {LARGEST} bytes, and the file has {len(content)}"
         )
+    text = content.removeprefix(_BOM).decode("utf-8", "surrogateescape")
     roots = _json(path, text)
     if roots is None:
         roots = _yaml(path, text, composer)
@@ -217,7 +220,7 @@ def _composed(text: str, composer: type[Composing]) -> tuple[Node, ...]:
         while loader.check_node():
             roots.append(loader.get_node())
     except ComposerError as error:
-        if "duplicate anchor" not in str(error.context):
+        if "duplicate anchor" not in str(error.context) or len(text) > LARGEST_FOR_RUAMEL:
             raise
         return _composed_by_ruamel(text)
     return tuple(root for root in roots if root is not None)
@@ -315,4 +318,4 @@ def _line(text: str, offset: int) -> int:
 _BOM = b"\xef\xbb\xbf"
 _BRACE = re.compile(r"\s*\{")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_INDENTATION = re.compile(rf"[ \t?:-]{{{DEEPEST // 4}}}")
+_INDENTATION = re.compile(rf"(?:[ \t]|[?:-][ \t]){{{DEEPEST // 4}}}")

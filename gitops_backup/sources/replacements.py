@@ -28,7 +28,10 @@ class ObjectId(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A container's image is to be written as `new` where it now is written as `old`, in whatever form."""
+    """A container's image is to be written as `new`, where it now stands for `old`, in whatever form.
+
+    `new` is a reference; it is written as it is given.
+    """
 
     workload: ObjectId
     container: str

@@ -2,11 +2,14 @@
 
 A file is written as a list of pieces: text that must stay, and images, of which some are to be replaced. So
 what must come out is known without any parser.
+
+Hypothesis draws the number of objects and a seed; all else follows from these, because drawing each of the
+thousand choices that make a file would take a hundred times as long.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
@@ -40,6 +43,7 @@ WORDS = [
     "~",
     "\\n",
 ]
+KINDS = [("Deployment", "apps"), ("DaemonSet", "apps"), ("StatefulSet", "apps"), ("CronJob", "batch")]
 COMMENTS = ["", "", "", " # nginx:1.25", "  # é 😀", " #", "   "]
 
 
@@ -53,7 +57,6 @@ class Image:
 
 Piece: TypeAlias = str | Image
 Line: TypeAlias = list[Piece]
-Draw: TypeAlias = Callable[[st.SearchStrategy[Any]], Any]
 
 
 @dataclass(slots=True)
@@ -67,31 +70,31 @@ class Sample:
     is_json: bool
 
 
-@st.composite
-def samples(draw: Draw) -> Sample:
-    """Files of one to four documents."""
+def samples() -> st.SearchStrategy[Sample]:
+    """Files of one to four objects."""
+    return st.builds(_sample, st.integers(1, 4), st.integers(0, 2**64))
+
+
+def _sample(count: int, seed: int) -> Sample:
+    dice = Random(seed)  # noqa: S311
     wanted: list[Replacement] = []
-    numbers = range(draw(st.integers(1, 4)))
-    objects = [_object(draw, f"web-{number}", wanted) for number in numbers]
-    if draw(st.sampled_from(["yaml", "yaml", "yaml", "json"])) == "json":
-        return _json(draw, objects, wanted)
-    documents = _listed(draw, objects)
-    lines: list[Line] = [
-        [line] for line in draw(st.sampled_from([[], ["# é"], ["---"], ["# head", "--- # é"]]))
-    ]
-    for number, document in enumerate(documents):
+    objects = [_object(dice, f"web-{number}", wanted) for number in range(count)]
+    if dice.random() < 0.2:
+        return _json(dice, objects, wanted)
+    lines: list[Line] = [[line] for line in dice.choice([[], ["# é"], ["---"], ["# head", "--- # é"]])]
+    for number, document in enumerate(_listed(dice, objects)):
         if number:
-            lines.append([draw(st.sampled_from(["---", "--- # é", "---   "]))])
-        lines += _Writer(draw).block(document)
-        lines += [[line] for line in draw(st.sampled_from([[], [], ["# end"], [""]]))]
-    end = draw(st.sampled_from(["\n", "\r\n"]))
-    mark = draw(st.sampled_from(["", "", "\ufeff"]))
-    last = draw(st.sampled_from(["", end, end + end, f"{end}...{end}"]))
+            lines.append([dice.choice(["---", "--- # é", "---   "])])
+        lines += _Writer(dice).block(document)
+        lines += [[line] for line in dice.choice([[], [], ["# end"], [""]])]
+    end = dice.choice(["\n", "\r\n"])
+    mark = dice.choice(["", "", "\ufeff"])
+    last = dice.choice(["", end, end + end, f"{end}...{end}"])
     return Sample("app/web.yaml", *_bytes(lines, mark=mark, end=end, last=last), wanted, is_json=False)
 
 
-def _json(draw: Draw, objects: list[Any], wanted: list[Replacement]) -> Sample:
-    indent = draw(st.sampled_from([None, 1, "\t"]))
+def _json(dice: Random, objects: list[Any], wanted: list[Replacement]) -> Sample:
+    indent = dice.choice([None, 1, "\t"])
     document = {"apiVersion": "v1", "kind": "List", "items": objects}
     images: list[Image] = []
 
@@ -100,11 +103,11 @@ def _json(draw: Draw, objects: list[Any], wanted: list[Replacement]) -> Sample:
         images.append(value)
         return f"\0{len(images) - 1}\0"
 
-    text = json.dumps(document, indent=indent, ensure_ascii=draw(st.booleans()), default=kept)
+    text = json.dumps(document, indent=indent, ensure_ascii=dice.choice((False, True)), default=kept)
     parts = text.split("\\u0000")
     line: Line = [images[int(part)] if number % 2 else part for number, part in enumerate(parts)]
-    path = draw(st.sampled_from(["app/web.json", "app/web.yaml"]))
-    content = _bytes([line], mark="", end="\n", last=draw(st.sampled_from(["", "\n"])))
+    path = dice.choice(["app/web.json", "app/web.yaml"])
+    content = _bytes([line], mark="", end="\n", last=dice.choice(["", "\n"]))
     return Sample(path, *content, wanted, is_json=True)
 
 
@@ -116,21 +119,17 @@ def _bytes(lines: list[Line], *, mark: str, end: str, last: str) -> tuple[bytes,
     return before.encode(), after.encode()
 
 
-def _object(draw: Draw, name: str, wanted: list[Replacement]) -> dict[str, Any]:
-    kind, group = draw(
-        st.sampled_from(
-            [("Deployment", "apps"), ("DaemonSet", "apps"), ("StatefulSet", "apps"), ("CronJob", "batch")]
-        )
-    )
-    namespace = draw(st.sampled_from([NAMESPACE, "other", None]))
+def _object(dice: Random, name: str, wanted: list[Replacement]) -> dict[str, Any]:
+    kind, group = dice.choice(KINDS)
+    namespace = dice.choice([NAMESPACE, "other", None])
     mine = kind in ("Deployment", "DaemonSet")
     workload = ObjectId(group, kind, namespace or NAMESPACE, name)
     pod: dict[str, Any] = {}
     for part, init in (("initContainers", True), ("containers", False)):
         containers = []
-        for number in range(draw(st.integers(0 if init else 1, 2))):
-            old = draw(st.booleans())
-            image = Image(draw(st.sampled_from(SPELLINGS if old else OTHERS)), replaced=old and mine)
+        for number in range(dice.randint(0 if init else 1, 2)):
+            old = dice.choice((False, True))
+            image = Image(dice.choice(SPELLINGS if old else OTHERS), replaced=old and mine)
             if image.replaced:
                 wanted.append(
                     Replacement(
@@ -141,50 +140,50 @@ def _object(draw: Draw, name: str, wanted: list[Replacement]) -> dict[str, Any]:
                         new=NEW,
                     )
                 )
-            containers.append(_shuffled(draw, {"name": f"c{number}", "image": image, "args": [_word(draw)]}))
+            containers.append(_shuffled(dice, {"name": f"c{number}", "image": image, "args": [_word(dice)]}))
         if containers:
             pod[part] = containers
-    template = {"spec": _shuffled(draw, pod), "metadata": {"labels": {"a": _word(draw)}}}
-    spec: dict[str, Any] = {"template": _shuffled(draw, template), "image": "nginx:1.25"}
+    template = {"spec": _shuffled(dice, pod), "metadata": {"labels": {"a": _word(dice)}}}
+    spec: dict[str, Any] = {"template": _shuffled(dice, template), "image": "nginx:1.25"}
     if kind == "CronJob":
         spec = {"jobTemplate": {"spec": spec}}
-    metadata = {"name": name, "annotations": {"image": _word(draw)}}
+    metadata = {"name": name, "annotations": {"image": _word(dice)}}
     if namespace:
         metadata["namespace"] = namespace
-    whole = {"apiVersion": f"{group}/v1", "kind": kind, "metadata": _shuffled(draw, metadata), "spec": spec}
-    return _shuffled(draw, whole)
+    whole = {"apiVersion": f"{group}/v1", "kind": kind, "metadata": _shuffled(dice, metadata), "spec": spec}
+    return _shuffled(dice, whole)
 
 
-def _listed(draw: Draw, objects: list[Any]) -> list[Any]:
+def _listed(dice: Random, objects: list[Any]) -> list[Any]:
     """Some of the objects in a list, perhaps, and a document that is no workload."""
-    cut = draw(st.integers(0, len(objects)))
+    cut = dice.randint(0, len(objects))
     documents = objects[:cut]
     if objects[cut:]:
         documents.append(
             {
                 "apiVersion": "v1",
-                "kind": draw(st.sampled_from(["List", "DeploymentList"])),
+                "kind": dice.choice(["List", "DeploymentList"]),
                 "items": objects[cut:],
             }
         )
-    if draw(st.booleans()):
-        documents.insert(0, {"kind": "ConfigMap", "data": {"image": _word(draw)}})
+    if dice.choice((False, True)):
+        documents.insert(0, {"kind": "ConfigMap", "data": {"image": _word(dice)}})
     return documents
 
 
-def _shuffled(draw: Draw, mapping: dict[str, Any]) -> dict[str, Any]:
-    return {key: mapping[key] for key in draw(st.permutations(list(mapping)))}
+def _shuffled(dice: Random, mapping: dict[str, Any]) -> dict[str, Any]:
+    return {key: mapping[key] for key in dice.sample(list(mapping), len(mapping))}
 
 
-def _word(draw: Draw) -> str:
-    return str(draw(st.sampled_from(WORDS)))
+def _word(dice: Random) -> str:
+    return str(dice.choice(WORDS))
 
 
 class _Writer:
     """Writes one document; images with the same text may share an anchor."""
 
-    def __init__(self, draw: Draw) -> None:
-        self._draw = draw
+    def __init__(self, dice: Random) -> None:
+        self._dice = dice
         self._anchors: dict[str, tuple[str, Image]] = {}
 
     def block(self, value: Any) -> list[Line]:
@@ -262,4 +261,4 @@ class _Writer:
         return [quote, image, quote]
 
     def _pick(self, choices: list[Any]) -> Any:
-        return self._draw(st.sampled_from(choices))
+        return self._dice.choice(choices)
