@@ -161,11 +161,8 @@ class Inventory:
                 return Concerned()  # the watch is behind what was written here
             self._index.put(name, backup)
             keys = {key for b in (old, backup) if b is not None for key in self._users_of(b)}
-            if backup is not None:
-                for key in keys:
-                    entry = self._entries[key]
-                    if entry.workload is not None:
-                        self._look(entry.workload, entry.images)
+            if backup is not None and backup.well_named:
+                self._look_at_users(backup, keys)
             return Concerned(frozenset(keys), frozenset({name}))
 
     def put_application(self, key: ObjectKey, application: Application | None) -> Concerned:
@@ -299,11 +296,31 @@ class Inventory:
 
     def _look(self, workload: Workload, images: tuple[tuple[str, Reference], ...]) -> None:
         for container, image in images:
-            source, backup = self._index.of_source(image), self._index.of_backup(image)
-            if source is not None and source.image == image:
-                self._journal.look(source, workload, container=container, names_backup=False)
-            if backup is not None:
-                self._journal.look(backup, workload, container=container, names_backup=True)
+            backup = self._index.of_backup(image)
+            found = backup or self._index.of_source(image)
+            if found is not None and found.well_named:
+                self._journal.look(
+                    found,
+                    workload,
+                    container=container,
+                    names_backup=backup is not None,
+                    recorded=found.rewrite(workload.key, container),
+                )
+
+    def _look_at_users(self, backup: ImageBackup, users: Iterable[WorkloadKey]) -> None:
+        name = self._policy.naming.backup(backup.image)
+        recorded = {rewrite.key: rewrite for rewrite in backup.status.rewrites}
+        for key in users:
+            entry = self._entries[key]
+            for container, image in entry.images:
+                if entry.workload is not None and image in (backup.image, name):
+                    self._journal.look(
+                        backup,
+                        entry.workload,
+                        container=container,
+                        names_backup=image == name,
+                        recorded=recorded.get((str(key), container)),
+                    )
 
     def _owner(self, workload: Workload) -> ObjectKey | None:
         candidates = set(self._listed.get(workload.key, ()))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from gitops_backup.domain.backups import ImageBackup, Rewrite, RewriteState
+from gitops_backup.domain.backups import MOST_REWRITES, ImageBackup, Rewrite, RewriteState
 from gitops_backup.domain.rewrites import merged, observe
 from gitops_backup.domain.workloads import Workload
 
@@ -70,9 +70,25 @@ class Journal:
         rewrites = merged(backup.status.rewrites, news)
         return replace(backup, status=backup.status.model_copy(update={"rewrites": rewrites}))
 
-    def look(self, backup: ImageBackup, workload: Workload, *, container: str, names_backup: bool) -> None:
-        """Take note of what a container of a workload shows now, if it was rewritten before."""
-        known = self.apply(backup).rewrite(workload.key, container)
+    def look(
+        self,
+        backup: ImageBackup,
+        workload: Workload,
+        *,
+        container: str,
+        names_backup: bool,
+        recorded: Rewrite | None,
+    ) -> None:
+        """Take note of what a container of a workload shows now, if it was rewritten before.
+
+        `recorded` is what the ImageBackup has on record about it. Where that is nothing, because the process
+        ended right after a patch, the workload's own annotation tells.
+        """
+        key = str(workload.key), container
+        with self._lock:
+            known = self._news.get(backup.name, {}).get(key, recorded)
+        if known is None and names_backup and workload.was_patched(container, backup.image):
+            known = self._unrecorded(backup, key)
         if known is None:
             return
         seen = observe(known, names_backup=names_backup, rollout=workload.rollout, now=self._now())
@@ -80,3 +96,8 @@ class Journal:
             self.note(backup.name, seen)
             if seen.state == RewriteState.REVERTED:
                 self._on_reversal()
+
+    def _unrecorded(self, backup: ImageBackup, key: RewriteKey) -> Rewrite | None:
+        if len(backup.status.rewrites) >= MOST_REWRITES:
+            return None  # it was on record, and made room for others
+        return Rewrite(workload=key[0], container=key[1], state=RewriteState.COMMITTED, at=self._now())

@@ -16,7 +16,12 @@ from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.planning import Action, Management, Route, Target, Use, WorkloadPlan, decide
 from gitops_backup.domain.policy import Mode, Namespaces
 from gitops_backup.domain.reasons import Reason
-from gitops_backup.domain.workloads import ORIGINAL_IMAGES_ANNOTATION, Workload, WorkloadKey
+from gitops_backup.domain.workloads import (
+    ORIGINAL_IMAGES_ANNOTATION,
+    Workload,
+    WorkloadKey,
+    original_images,
+)
 from gitops_backup.errors import Conflict, GitopsBackupError
 
 _WORTH_AN_EVENT = frozenset({Reason.CONTESTED, Reason.ROLLED_BACK, Reason.SELF_HEAL, Reason.TAG_MOVED})
@@ -194,7 +199,7 @@ def _operations(metadata: dict[str, Any], uses: Sequence[Use]) -> list[dict[str,
         operations.append({"op": "test", "path": path, "value": use.container.image})
         operations.append({"op": "replace", "path": path, "value": str(use.backup)})
     annotations = metadata.get("annotations")
-    originals = _originals((annotations or {}).get(ORIGINAL_IMAGES_ANNOTATION))
+    originals = original_images(annotations or {})
     originals |= {use.container.name: use.container.image for use in uses}
     if annotations is None:
         operations.append({"op": "add", "path": "/metadata/annotations", "value": {}})
@@ -202,11 +207,3 @@ def _operations(metadata: dict[str, Any], uses: Sequence[Use]) -> list[dict[str,
     value = json.dumps(originals, sort_keys=True, separators=(",", ":"))
     operations.append({"op": "add", "path": f"/metadata/annotations/{pointer}", "value": value})
     return operations
-
-
-def _originals(annotation: str | None) -> dict[str, str]:
-    try:
-        known = json.loads(annotation or "{}")
-    except ValueError:
-        return {}
-    return {str(k): str(v) for k, v in known.items()} if isinstance(known, dict) else {}

@@ -8,13 +8,14 @@ Readiness follows `kubectl rollout status` (kubectl's polymorphichelpers/rollout
 answer for a DaemonSet with the OnDelete strategy: there, available is enough.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
-from gitops_backup.domain.images import DIGEST
+from gitops_backup.domain.images import DIGEST, InvalidReference, Reference
 
 ANNOTATION = "k8slab.io/image-backup"
 ORIGINAL_IMAGES_ANNOTATION = "k8slab.io/original-images"
@@ -75,7 +76,7 @@ class Workload:
     """What a decision needs to know of a workload.
 
     `directive` is the value of the annotation k8slab.io/image-backup; `owner` the controller that made the
-    workload, as `Kind/name`.
+    workload, as `Kind/name`; `originals` are the images that a patch replaced, by container.
     """
 
     key: WorkloadKey
@@ -89,6 +90,7 @@ class Workload:
     owner: str | None
     directive: str | None
     tracking_id: str | None
+    originals: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def project(cls, kind: str, obj: Object) -> Self:
@@ -113,7 +115,17 @@ class Workload:
             owner=_controller(metadata),
             directive=annotations.get(ANNOTATION),
             tracking_id=annotations.get(TRACKING_ANNOTATION),
+            originals=tuple(sorted(original_images(annotations).items())),
         )
+
+    def was_patched(self, container: str, source: Reference) -> bool:
+        """Whether the workload says itself that a patch replaced this source in this container."""
+        try:
+            return any(
+                name == container and Reference.parse(image) == source for name, image in self.originals
+            )
+        except InvalidReference:
+            return False
 
 
 class RunningImage(NamedTuple):
@@ -146,6 +158,15 @@ class Pod:
             if state.get("name") in images and (digest := digest_of(state.get("imageID") or ""))
         )
         return cls(workload, running) if running else None
+
+
+def original_images(annotations: Mapping[str, str]) -> dict[str, str]:
+    """What the annotation k8slab.io/original-images says, by container; nothing where it is broken."""
+    try:
+        known = json.loads(annotations.get(ORIGINAL_IMAGES_ANNOTATION, "{}"))
+    except ValueError:
+        return {}
+    return {str(k): str(v) for k, v in known.items()} if isinstance(known, dict) else {}
 
 
 def digest_of(image_id: str) -> str | None:
