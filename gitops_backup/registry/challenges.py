@@ -20,7 +20,6 @@ from gitops_backup.registry.transport import Reply, Transport, Unreachable
 
 _SHORTEST_LIFE = 60.0
 _MARGIN = 5.0
-_MANY_TOKENS = 1000
 _CHALLENGE = re.compile(r"(?:^|,)\s*(Bearer|Basic)\s+(.*?)(?=,\s*(?:Bearer|Basic)\s|$)", re.IGNORECASE)
 _PARAMETER = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
@@ -106,9 +105,8 @@ class Answers:
             return f"Basic {credential.basic()}" if credential is not None else None
         token = self._fetch(challenge.realm, challenge.service, endpoint, credential)
         with self._lock:
-            if len(self._tokens) >= _MANY_TOKENS:
-                now = self._clock()
-                self._tokens = {holder: kept for holder, kept in self._tokens.items() if kept.until > now}
+            now = self._clock()
+            self._tokens = {holder: kept for holder, kept in self._tokens.items() if kept.until > now}
             self._tokens[_holder(endpoint, credential)] = token
         return token.header
 

@@ -4,11 +4,11 @@
 - What runs is what is backed up. A node reports the digest of the index, of one platform's manifest, or of a
   configuration (images that were loaded by hand); where that belongs to what the tag names, the whole of it
   is copied, else what runs is copied, and the tag has moved.
-- A tag of the backup registry is written only when it is not there. One that holds something else is left
-  alone: a name conflict.
+- A tag of the backup registry is written only when it is not there, or to bring back parts of the same image
+  that were deleted. One that holds something else is left alone: a name conflict.
 - A signature comes first (`sha256-<hex>.sig`, as cosign keeps it beside an image, and where there is one,
-  `.att` and `.sbom`), the image's tag last: a tag that is there has them. What is attested but not signed,
-  and referrers (distribution specification 1.1), are left out: one request asks for all of this.
+  `.att` and `.sbom`), the image's tag last: a tag that is there has them. What is attested but not signed is
+  left out, so that one request is enough for most images; so are referrers (distribution specification 1.1).
 - A copy counts once the backup registry serves it again: the tag with the same digest, byte for byte, and
   every manifest of the index. Whoever did the copy, and however often, the end is the same.
 """
@@ -115,28 +115,21 @@ class Copier:
         else arrived, PlatformMissing where one of `platforms` is not in it, and every failure of the two
         registries; `ProcessCancelled` soon after `cancel` was set.
         """
-        held = self._destination.head(destination)
-        if held is None:
-            places = [
-                self._source.remote(source).endpoint.host,
-                self._destination.remote(destination).endpoint.host,
-            ]
-            with self._slots.hold(places, cancel):
+        remotes = self._source.remote(source), self._destination.remote(destination)
+        wanted = frozenset(platforms)
+        with self._slots.hold([remote.endpoint.host for remote in remotes], cancel):
+            copied = self._held(destination, digest, with_platform=bool(wanted))
+            if copied is None:
                 for companion, found in self._companions(source, destination, digest):
                     self._transfer(source, found.digest, companion, cancel)
                 self._transfer(source, digest, destination, cancel)
-        elif held.digest != digest:
-            raise self._not_verified(
-                Reason.NAME_CONFLICT, destination, f"holds {held.digest}, and not {digest} of {source.name}"
-            )
-        wanted = frozenset(platforms)
-        copied = self._inspect(destination, digest, alone=bool(wanted))
+                copied = replace(self._inspect(destination, digest, with_platform=bool(wanted)), copied=True)
         missing = sorted(wanted.difference(copied.platforms))
         if missing:
             raise self._not_verified(
                 Reason.PLATFORM_MISSING, destination, f"has no {', '.join(missing)}, nor has its source"
             )
-        return replace(copied, copied=held is None)
+        return copied
 
     def verify(self, destination: Reference, digest: str) -> bool:
         """Whether the tag holds this digest, by one HEAD to the backup registry. Raises `CopyFailed`."""
@@ -174,44 +167,67 @@ class Copier:
         message = f"the source registry {host} {what}"
         return CopyFailed(Reason.SOURCE_NOT_FOUND, message, side=Side.SOURCE, registry=host)
 
+    def _held(self, destination: Reference, digest: str, *, with_platform: bool) -> Copied | None:
+        """What the tag holds; None where it is to be copied, also again because parts of it are gone."""
+        held = self._destination.head(destination)
+        if held is None:
+            return None
+        if held.digest != digest:
+            what = f"holds {held.digest}, and not {digest}"
+            raise self._not_verified(Reason.NAME_CONFLICT, destination, what)
+        try:
+            return self._inspect(destination, digest, with_platform=with_platform)
+        except CopyFailed as error:
+            if error.reason is not Reason.DIGEST_MISMATCH:
+                raise
+            return None
+
     def _companions(
         self, source: Reference, destination: Reference, digest: str
     ) -> list[tuple[Reference, Descriptor]]:
         stem = digest.replace(":", "-")
-        signature = self._source.head(source.tagged(f"{stem}.{_SIGNATURE}"))
+        signature = self._offered(source.tagged(f"{stem}.{_SIGNATURE}"))
         if signature is None:
             return []
-        rest = [(kind, self._source.head(source.tagged(f"{stem}.{kind}"))) for kind in _SIGNED_ALONG]
-        found = [
-            (destination.tagged(f"{stem}.{kind}"), descriptor)
-            for kind, descriptor in ((_SIGNATURE, signature), *rest)
-            if descriptor is not None
-        ]
-        return [(image, descriptor) for image, descriptor in found if self._destination.head(image) is None]
+        found = {_SIGNATURE: signature}
+        for kind in _SIGNED_ALONG:
+            if (descriptor := self._offered(source.tagged(f"{stem}.{kind}"))) is not None:
+                found[kind] = descriptor
+        companions = [(destination.tagged(f"{stem}.{kind}"), found[kind]) for kind in found]
+        return [(image, held) for image, held in companions if self._destination.head(image) is None]
+
+    def _offered(self, companion: Reference) -> Descriptor | None:
+        try:
+            return self._source.head(companion)
+        except CopyFailed as error:
+            # the image itself may be read, so this is somebody's way to say that there is no such tag
+            if error.reason is not self._source.side.refused:
+                raise
+            return None
 
     def _transfer(
         self, source: Reference, digest: str, destination: Reference, cancel: threading.Event | None
     ) -> None:
+        if destination.tag is None:
+            raise ValueError(f"{destination} has no tag to push to")
         origin, target = self._source.remote(source), self._destination.remote(destination)
         self._cooldowns.check(origin.account, Side.SOURCE)
         self._cooldowns.check(target.account, Side.DESTINATION)
         try:
-            self._skopeo.copy(origin, digest, target, destination.tag or "", cancel=cancel)
+            self._skopeo.copy(origin, digest, target, destination.tag, cancel=cancel)
         except CopyFailed as error:
             if error.reason is Reason.RATE_LIMITED:
                 account = origin.account if error.side is Side.SOURCE else target.account
                 error.retry_after = self._cooldowns.start(account, error.retry_after)
             raise
 
-    def _inspect(self, destination: Reference, digest: str, *, alone: bool) -> Copied:
+    def _inspect(self, destination: Reference, digest: str, *, with_platform: bool) -> Copied:
         top = self._destination.manifest(destination)
         if top is None or top.digest != digest:
-            seen = "is not there" if top is None else f"holds {top.digest}"
-            raise self._not_verified(
-                Reason.DIGEST_MISMATCH, destination, f"{seen} and not {digest} after the copy"
-            )
+            seen = "is not there" if top is None else f"holds {top.digest}, and not {digest}"
+            raise self._not_verified(Reason.DIGEST_MISMATCH, destination, seen)
         if not top.children:
-            platform = self._platform(destination, top) if alone else None
+            platform = self._platform(destination, top) if with_platform else None
             return Copied(digest, (), (platform,) if platform else (), _size([top]), copied=False)
         children = [self._child(destination, child.digest) for child in top.children]
         platforms = {child.platform for child in top.children if child.platform is not None}
@@ -229,9 +245,7 @@ class Copier:
         metered = self._destination.metered(image)
         found = self._destination.head(image) if metered else self._destination.manifest(image)
         if found is None:
-            raise self._not_verified(
-                Reason.DIGEST_MISMATCH, destination, f"lacks its part {digest} after the copy"
-            )
+            raise self._not_verified(Reason.DIGEST_MISMATCH, destination, f"lacks its part {digest}")
         return found if isinstance(found, Manifest) else None
 
     def _platform(self, destination: Reference, manifest: Manifest) -> str | None:
@@ -239,9 +253,7 @@ class Copier:
             return None
         config = self._destination.config(destination, manifest.config.digest)
         if config is None:
-            raise self._not_verified(
-                Reason.DIGEST_MISMATCH, destination, "lacks its configuration after the copy"
-            )
+            raise self._not_verified(Reason.DIGEST_MISMATCH, destination, "lacks its configuration")
         try:
             return platform_of(config)
         except InvalidManifest:

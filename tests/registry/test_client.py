@@ -164,6 +164,7 @@ def test_nothing_is_tried_again(reader: RegistryClient, source_server: FaultySer
         (resets, "Connection"),
         (delays(2.0), "no answer within 0.5 s"),
         (lambda exchange: exchange.drip(Answer(200, b"x" * 50, {}), seconds=0.2), "did not end within 0.5 s"),
+        (lambda exchange: exchange.drip(Answer(200, b"xxxxx", {}), seconds=1.0), "did not end within 0.5 s"),
         (lambda exchange: exchange.send(Answer(200, b"{}", {}, length=9)), "broke off"),
         (answers(200, b"x" * (4 * 1024 * 1024 + 1)), "larger than 4 MiB"),
         (answers(200, b"hello"), "form that is not known"),
@@ -271,6 +272,8 @@ def test_where_a_head_has_no_digest_the_manifest_is_read(
     assert found is not None
     assert found.digest == digest
     assert [seen.method for seen in source_server.asked(path="/manifests/")] == ["HEAD", "GET"]
+    source_server.on("HEAD", "/manifests/", answers(405))
+    assert reader.head(source_image(repository, "absent")) is None
 
 
 @pytest.mark.parametrize("dated", [False, True])
@@ -549,6 +552,19 @@ def test_an_authority_of_ones_own_is_trusted_where_it_is_named(
             failure = _failure(reader, repository)
     assert failure.reason is Reason.SOURCE_UNAVAILABLE
     assert "certificate" in failure.message.lower()
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_authorities_that_cannot_be_read_are_named(
+    repository: str, tmp_path: Path, content: str | None
+) -> None:
+    """The registry cannot be asked then; nothing is trusted in their place."""
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    where = locations({SOURCES: "127.0.0.1:1"}, insecure=False, ca=path)
+    with client(Side.SOURCE, where) as reader:
+        assert str(path) in _failure(reader, repository).message
 
 
 def test_a_registry_is_not_spoken_to_in_the_clear_unless_it_is_declared_insecure(

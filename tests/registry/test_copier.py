@@ -23,7 +23,6 @@ from tests.registry.parts import PASSWORD, SOURCES, USERNAME, Parts, backup_imag
 
 _TWO = ["linux/amd64", "linux/arm64/v8"]
 _T, _A, _B, _X, _Y = (f"sha256:{letter * 64}" for letter in "7ab89")
-_INDEX = "application/vnd.oci.image.index.v1+json"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -224,6 +223,20 @@ def test_an_index_whose_parts_are_gone_is_not_verified(
     assert caught.value.reason is Reason.DIGEST_MISMATCH
 
 
+def test_parts_that_are_gone_are_copied_again(
+    parts: Parts, upstream: Registry, backup: Registry, repository: str
+) -> None:
+    """A registry's clean-up may take what has no tag of its own."""
+    digest = upstream.push_image(repository, "1", platforms=_TWO)
+    image, target = source_image(repository), backup_image(repository)
+    lost = parts.copier.copy(image, target, digest).manifests[1]
+    backup.delete(f"kept/{repository}", lost)
+    assert backup.digest(f"kept/{repository}", lost) is None
+    assert parts.copier.copy(image, target, digest).copied
+    assert backup.digest(f"kept/{repository}", lost) == lost
+    assert not parts.copier.copy(image, target, digest).copied
+
+
 def test_a_registry_that_forgets_what_was_pushed_is_found_out(
     parts: Parts, upstream: Registry, backup_server: FaultyServer, repository: str
 ) -> None:
@@ -265,6 +278,31 @@ def test_a_platform_that_is_wanted_has_to_be_there(
     assert caught.value.reason is Reason.PLATFORM_MISSING
 
 
+def test_what_names_no_platform_has_none(parts: Parts, backup: Registry, repository: str) -> None:
+    """An artifact's configuration may be anything, here its layer."""
+    place = f"kept/{repository}"
+    backup.push_image(place, "for-its-blobs", content=b"x")
+    manifest = json.loads(tiny_image(b"x", platforms=["linux/amd64"]).top.content)
+    manifest["config"] = manifest["layers"][0]
+    digest = backup.push_manifest(place, "1", json.dumps(manifest).encode(), media_type=_MANIFEST)
+    image, target = source_image(repository), backup_image(repository)
+    with pytest.raises(CopyFailed) as caught:
+        parts.copier.copy(image, target, digest, platforms=["linux/amd64"])
+    assert caught.value.reason is Reason.PLATFORM_MISSING
+
+
+def test_a_configuration_that_is_gone_is_not_verified(
+    parts: Parts, upstream: Registry, backup_server: FaultyServer, repository: str
+) -> None:
+    """It is looked at where a platform is wanted."""
+    digest = upstream.push_image(repository, "1")
+    backup_server.on("GET", "/blobs/", error(404, "BLOB_UNKNOWN"))
+    image, target = source_image(repository), backup_image(repository)
+    with pytest.raises(CopyFailed, match="lacks its configuration") as caught:
+        parts.copier.copy(image, target, digest, platforms=["linux/amd64"])
+    assert caught.value.reason is Reason.DIGEST_MISMATCH
+
+
 def test_where_pulls_are_counted_parts_are_looked_at_by_head(
     parts: Parts, upstream: Registry, backup_server: FaultyServer, repository: str
 ) -> None:
@@ -304,6 +342,20 @@ def test_a_signature_that_is_there_is_left_alone(
     held = backup.push_image(f"kept/{repository}", tag, content=b"old")
     assert parts.copier.copy(source_image(repository), backup_image(repository), digest).copied
     assert backup.digest(f"kept/{repository}", tag) == held
+
+
+def test_a_refusal_to_show_a_signature_is_as_good_as_none(
+    parts: Parts, upstream: Registry, source_server: FaultyServer, repository: str
+) -> None:
+    """Some proxies refuse what they do not know; other failures fail the copy."""
+    digest = upstream.push_image(repository, "1")
+    image, target = source_image(repository), backup_image(repository)
+    source_server.on("HEAD", r"\.sig$", error(500, "UNKNOWN"))
+    with pytest.raises(CopyFailed) as caught:
+        parts.copier.copy(image, target, digest)
+    assert caught.value.reason is Reason.SOURCE_UNAVAILABLE
+    source_server.on("HEAD", r"\.sig$", error(403, "DENIED"))
+    assert parts.copier.copy(image, target, digest).copied
 
 
 def test_many_workers_that_copy_one_image_end_with_one_digest(

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
 
@@ -117,6 +118,19 @@ def test_a_file_that_cannot_be_read_is_refused_without_a_word_of_it(content: byt
         Authfile.parse(content)
     assert "secret-word" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+def test_a_file_is_read_or_named(tmp_path: Path) -> None:
+    """Where it is missing, and where it is something else."""
+    path = tmp_path / "config.json"
+    with pytest.raises(UsageError, match=r"config\.json cannot be read: No such file"):
+        Authfile.read(path)
+    path.write_text("secret-word")
+    with pytest.raises(UsageError, match=r"config\.json: .* no readable") as caught:
+        Authfile.read(path)
+    assert "secret-word" not in str(caught.value)
+    path.write_bytes(_auths({"quay.io": _basic("u", "p")}))
+    assert Authfile.read(path).lookup(Reference.parse("quay.io/a/b")) == Credential("u", "p")
 
 
 def test_the_sources_file_serves_only_the_prefixes_listed_with_it() -> None:
