@@ -24,7 +24,7 @@ from gitops_backup.sandbox.agenda import Agenda
 from gitops_backup.sandbox.api import Api, ApiError, Json
 from gitops_backup.sandbox.directory import manifests, source_type
 from gitops_backup.sandbox.following import Follower, Key
-from gitops_backup.sandbox.githost import GitHost
+from gitops_backup.sandbox.githost import GitFailed, GitHost
 from gitops_backup.sandbox.health import health, worst
 
 NAMESPACE = "argocd"
@@ -255,7 +255,10 @@ class ArgoCdStandIn:
 
     def _resolve(self, url: str, revision: str) -> str | None:
         repository = self._git.repository(url)
-        return self._git.resolve(repository, revision) if repository else None
+        try:
+            return self._git.resolve(repository, revision) if repository else None
+        except GitFailed:
+            return None
 
     def _tree(self, repository: str, revision: str) -> dict[str, bytes]:
         with self._lock:

@@ -43,6 +43,10 @@ class Follower:
         """Learn at once what a write answered, without waiting for its event."""
         self._put(thing)
 
+    def forget(self, key: Key) -> None:
+        """Learn at once that an object was deleted."""
+        self._remove(key)
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self

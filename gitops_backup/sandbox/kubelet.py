@@ -33,6 +33,7 @@ _PLURALS = {"Deployment": "deployments", "DaemonSet": "daemonsets"}
 
 @dataclass(frozen=True, slots=True)
 class _Rollout:
+    uid: str
     generation: int
     due: float
     deadline: float
@@ -110,15 +111,18 @@ class KubeletStandIn:
         return left if left > 0 else None
 
     def _rollout(self, work: Work, workload: Json) -> _Rollout:
-        generation = workload["metadata"]["generation"]
+        uid, generation = workload["metadata"]["uid"], workload["metadata"]["generation"]
         known = self._rollouts.get(work)
-        if known is None or known.generation != generation:
+        if known is not None and known.uid != uid and self._pods is not None:
+            # deleted, and created anew under the same name
+            self._pods.forget(work)
+        if known is None or (known.uid, known.generation) != (uid, generation):
             now = time.monotonic()
             # of what was there before us, the moment is over
             seen = (workload.get("status") or {}).get("observedGeneration") == generation
             due = now if seen else now + self._delay
             deadline = now + rollouts.seconds_for_progress(workload)
-            known = self._rollouts[work] = _Rollout(generation, due=due, deadline=deadline)
+            known = self._rollouts[work] = _Rollout(uid, generation, due=due, deadline=deadline)
         return known
 
     def _advance(self, workload: Json) -> Count:

@@ -29,7 +29,7 @@ class Pods:
         self._now = now
         self._follower = Follower(api, "/api/v1/pods", changed=self._on_change)
         self._owned: dict[Work, set[Key]] = {}
-        self._replica_sets: dict[Key, Json] = {}
+        self._replica_sets: dict[Work, dict[str, Json]] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -58,7 +58,7 @@ class Pods:
         complete = _ready(fresh) >= wanted
         if complete:
             self._delete([*old, *fresh[wanted:]])
-            self._retire({rollouts.owner_of(pod) for pod in old})
+            self._retire(workload, {rollouts.owner_of(pod) for pod in old})
             return rollouts.finished(workload)
         total = len(fresh) + len(old)
         ready = min(wanted, _ready(fresh) + _ready(old))
@@ -68,10 +68,9 @@ class Pods:
         """Delete what belonged to a workload that is gone."""
         pods = self._existing(work)
         self._delete(pods)
-        for kind, namespace, name in {rollouts.owner_of(pod) for pod in pods}:
-            if kind == "ReplicaSet":
-                self._replica_sets.pop((namespace, name), None)
-                self._api.delete(f"/apis/apps/v1/namespaces/{namespace}/replicasets/{name}")
+        owners = {name for kind, _, name in map(rollouts.owner_of, pods) if kind == "ReplicaSet"}
+        for name in owners | self._replica_sets.pop(work, {}).keys():
+            self._api.delete(f"/apis/apps/v1/namespaces/{work[1]}/replicasets/{name}")
 
     def _make(self, workload: Json, pull: Pull, *, surge: bool) -> list[Json]:
         pulled = pull()
@@ -101,23 +100,24 @@ class Pods:
 
     def _replica_set(self, deployment: Json, replicas: int) -> Json:
         wanted = rollouts.replica_set(deployment, replicas)
-        key = (wanted["metadata"]["namespace"], wanted["metadata"]["name"])
-        known = self._replica_sets.get(key)
+        made = self._replica_sets.setdefault(rollouts.work_of(deployment), {})
+        known = made.get(wanted["metadata"]["name"])
         if known is None or known["spec"]["replicas"] != replicas:
-            known = self._replica_sets[key] = self._api.apply(wanted)
+            known = made[wanted["metadata"]["name"]] = self._api.apply(wanted)
         return known
 
-    def _retire(self, owners: set[Work]) -> None:
+    def _retire(self, workload: Json, owners: set[Work]) -> None:
+        made = self._replica_sets.setdefault(rollouts.work_of(workload), {})
         for kind, namespace, name in owners:
             if kind == "ReplicaSet":
-                self._replica_sets.pop((namespace, name), None)
                 path = f"/apis/apps/v1/namespaces/{namespace}/replicasets/{name}"
-                self._api.merge(path, {"spec": {"replicas": 0}})
+                made[name] = self._api.merge(path, {"spec": {"replicas": 0}})
 
     def _delete(self, pods: Sequence[Json]) -> None:
         for pod in pods:
             meta = pod["metadata"]
             self._api.delete(f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}")
+            self._follower.forget((meta["namespace"], meta["name"]))
 
     def _existing(self, work: Work) -> list[Json]:
         with self._lock:

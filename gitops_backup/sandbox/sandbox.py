@@ -41,7 +41,6 @@ from gitops_backup.sandbox.waiting import WaitedInVain, until
 _PROJECT = Path(__file__).resolve().parents[2]
 _MANIFESTS = Path(__file__).parent / "manifests"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,50}")
-_PUSHES_AT_ONCE = 4
 _SECONDS_TO_END = 15.0
 _FIRST_KINDS = ("CustomResourceDefinition", "Namespace")
 # namespaces stay, as nobody finishes their deletion
@@ -67,11 +66,14 @@ class Sandbox:
     backup_repository = BACKUP_REPOSITORY
     upstream_hosts = UPSTREAM_HOSTS
 
-    def __init__(self, name: str, folder: Path, resources: ExitStack) -> None:
+    def __init__(
+        self, *, name: str, folder: Path, resources: ExitStack, report: Callable[[str], None]
+    ) -> None:
         """Called by `start`."""
         self.name = name
         self.folder = folder
         self._resources = resources
+        self._report = report
         self.control_plane: ControlPlane
         self.upstream: Registry
         self.backup: Registry
@@ -103,7 +105,7 @@ class Sandbox:
         packages = Packages(cache=cache, environ=environ, progress=progress, may_install=os.geteuid() == 0)
         registry = packages.provide()
         with ExitStack() as resources:
-            sandbox = cls(name, root / name, resources)
+            sandbox = cls(name=name, folder=root / name, resources=resources, report=progress)
             programs = sandbox._take_name(root / f"{name}.lock")
             progress("starting etcd, kube-apiserver, two registries and a Git host")
             sandbox._start_servers(programs, binaries=binaries, registry=registry)
@@ -111,6 +113,7 @@ class Sandbox:
             sandbox.settings_file.touch(mode=0o600)
             sandbox.settings_file.write_text(yaml.safe_dump(sandbox.settings))
             if stand_ins:
+                progress("stand-ins take the place of a kubelet and of Argo CD: no container is run")
                 resources.enter_context(sandbox.kubelet())
                 resources.enter_context(sandbox.argocd())
             sandbox._resources = resources.pop_all()
@@ -212,11 +215,13 @@ class Sandbox:
 
     def kubelet(self, *, pods: bool = True, delay: float = 0.3) -> KubeletStandIn:
         """The stand-in for kubelet and rollouts, to be used as a context manager."""
-        return KubeletStandIn(api=self.api, locations=self.locations, pods=pods, delay=delay)
+        return KubeletStandIn(
+            api=self.api, locations=self.locations, pods=pods, delay=delay, report=self._report
+        )
 
     def argocd(self) -> ArgoCdStandIn:
         """The stand-in for Argo CD, to be used as a context manager."""
-        return ArgoCdStandIn(api=self.api, git=self.git)
+        return ArgoCdStandIn(api=self.api, git=self.git, report=self._report)
 
     def reset(self) -> None:
         """Delete every workload, Application, ImageBackup and Lease, in all namespaces."""

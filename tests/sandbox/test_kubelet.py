@@ -144,6 +144,26 @@ def test_pods_follow_their_workload(sandbox: Sandbox, namespace: str) -> None:
     until(lambda: not sandbox.api.items(path), what="the ReplicaSet to go")
 
 
+def test_a_workload_that_is_created_anew_gets_pods_of_its_own(sandbox: Sandbox, namespace: str) -> None:
+    """Although it has the name and the template of one that was there a moment ago."""
+    thing = workload("Deployment", namespace, "nginx:1.14.0")
+    for _ in range(3):
+        sandbox.apply(thing)
+        uid = wait_until_rolled_out(sandbox.api, thing)["metadata"]["uid"]
+        sandbox.api.delete(sandbox.api.path_of(thing))
+        sandbox.apply(thing)
+        assert wait_until_rolled_out(sandbox.api, thing)["metadata"]["uid"] != uid
+
+    def owned() -> bool:
+        uid = live(sandbox.api, thing)["metadata"]["uid"]
+        (replica_set,) = sandbox.api.items(f"/apis/apps/v1/namespaces/{namespace}/replicasets")
+        owners = [replica_set["metadata"]["ownerReferences"][0]["uid"]]
+        owners += [pod["metadata"]["ownerReferences"][0]["uid"] for pod in pods(sandbox.api, namespace)]
+        return owners == [uid, replica_set["metadata"]["uid"]]
+
+    until(owned, what="a pod of the last one alone")
+
+
 def test_a_running_pod_does_not_care_what_becomes_of_its_image(sandbox: Sandbox, namespace: str) -> None:
     """The node has it; a tag that moves shows in new pods only."""
     image = f"docker.io/library/{namespace}:1"
