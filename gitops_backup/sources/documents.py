@@ -31,7 +31,7 @@ from gitops_backup.sources.edits import Span
 from gitops_backup.sources.json_documents import InvalidJson, compose_json
 
 DEEPEST = 200
-"""Levels of nesting. What people write has fewer than a hundred."""
+"""Levels of nesting. What people write has fewer than a hundred; Python's stack has room for this many."""
 
 MOST_NODES = 200_000
 """Nodes of a document with aliases, each counted wherever it stands."""
@@ -202,8 +202,6 @@ def _yaml(path: str, text: str, composer: type[Composing]) -> tuple[Node, ...]:
         if _may_be_deep(text):
             _refuse_depth(path, text, composer)
         return _composed(text, composer)
-    except RecursionError as error:
-        raise InvalidManifest(path, 1, 1, "values are nested too deeply") from error
     except (MarkedYAMLError, RuamelError) as error:
         mark = error.problem_mark or error.context_mark
         what = error.problem or error.context or "it is no YAML"

@@ -124,15 +124,11 @@ class _Rewrite:
         replaced: list[Replaced] = []
         for key, group in due.items():
             image, new = group[0][1], group[0][0].new
-            splice = _splice(self._parsed, image.node, new)
             problem = strangers.get(key) or self._conflict(group)
             if problem is not None:
                 refused += [Refused(each, Reason.SHARED_SCALAR, problem) for each, _ in group]
-            elif splice is None:
-                message = f"{self._place(image)} is written in a way that cannot be edited in place"
-                refused += [Refused(each, Reason.PROOF_FAILED, message) for each, _ in group]
             else:
-                splices.append(splice)
+                splices.append(_splice(self._parsed, image.node, new))
                 intended |= {user.position: new for _, user in self._users[key]}
                 replaced += [self._replaced(*each) for each in group]
         return FileEdit(tuple(splices), intended, tuple(replaced), tuple(done), tuple(refused))
@@ -241,35 +237,22 @@ def _means(written: str, reference: Reference) -> bool:
         return False
 
 
-def _splice(parsed: Parsed, node: ScalarNode, new: str) -> Splice | None:
-    """The text within the scalar's quotes, or its block, replaced; None where it is not to be found there."""
-    raw, value = parsed.raw(node), str(node.value)
-    start = _past_properties(raw)
-    if node.style == '"':
-        # with its escapes, the text may be another than the value
-        start, end = start + 1, len(raw) - 1
-    else:
-        if node.style in ("|", ">"):
-            header = _LINE_BREAK.search(raw, start)
-            start = raw.find(value, header.end()) if header is not None else -1
-        elif node.style == "'":
-            start += 1
-        end = start + len(value)
-        if start < 0 or raw[start:end] != value:
-            return None
+def _splice(parsed: Parsed, node: ScalarNode, new: str) -> Splice:
+    """The new text in place of the scalar's, within its quotes or its block.
+
+    Only in double quotes may a reference be written in other characters than its own.
+    """
+    raw, start = parsed.raw(node), 0
+    while (found := _PROPERTY.match(raw, start)) is not None:
+        start = found.end()
+    end = len(raw)
+    if node.style in ("|", ">"):
+        start = raw.find(node.value, raw.find("\n", start))
+        end = start + len(node.value)
+    elif node.style:
+        start, end = start + 1, end - 1
     base = node.start_mark.index
     return Splice(parsed.span(base + start, base + end), new.encode())
-
-
-def _past_properties(raw: str) -> int:
-    """Where the scalar itself begins: an anchor and a tag stand before it, perhaps on a line of their own."""
-    start = 0
-    while raw.startswith(("&", "!"), start):
-        found = _PROPERTY.match(raw, start)
-        if found is None:
-            break
-        start = found.end()
-    return start
 
 
 def _uses(root: Node, wanted: set[int]) -> Iterator[tuple[Steps | None, Node]]:
@@ -312,5 +295,5 @@ _POD_SPECS = {
     ("", "PodTemplate"): ("template", "spec"),
     ("", "Pod"): ("spec",),
 }
-_LINE_BREAK = re.compile(r"\r\n|\r|\n")
-_PROPERTY = re.compile(r"\S+(?:[ \t]+|(?:[ \t]*(?:(?<=[ \t])#[^\r\n]*)?(?:\r\n|\r|\n)))*")
+# an anchor or a tag, and what may stand between it and the scalar: blanks, comments, line breaks
+_PROPERTY = re.compile(r"[&!]\S*(?:[ \t\r\n]|(?<=[ \t\r\n])#[^\r\n]*)*")

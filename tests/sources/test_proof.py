@@ -8,7 +8,7 @@ from gitops_backup.sources.proof import ProofFailed, prove
 from tests.sources.samples import NEW, deployment
 
 BEFORE = deployment("image: nginx:1.25").replace(
-    "metadata:\n", "metadata:\n  labels: {a: &x b, c: *x, d: b}\n"
+    "metadata:\n", "metadata:\n  labels: {a: &x b, c: *x, d: b, e: 'f'}\n"
 )
 AFTER = BEFORE.replace("nginx:1.25", NEW)
 
@@ -35,6 +35,7 @@ TAMPERED = {
         AFTER.replace("kind: Deployment", "kind: 'Deployment'"),
         "line 2.*would become something else",
     ),
+    "another kind of quotes": (AFTER.replace("'f'", '"f"'), "line 4.*in another style"),
     "a tag": (
         AFTER.replace("kind: Deployment", "kind: !!str Deployment"),
         "line 2.*would become something else",
