@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 from urllib.parse import urlencode
 
 from gitops_backup.errors import GitopsBackupError
@@ -20,8 +21,9 @@ from gitops_backup.registry.transport import Reply, Transport, Unreachable
 
 _SHORTEST_LIFE = 60.0
 _MARGIN = 5.0
-_CHALLENGE = re.compile(r"(?:^|,)\s*(Bearer|Basic)\s+(.*?)(?=,\s*(?:Bearer|Basic)\s|$)", re.IGNORECASE)
-_PARAMETER = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+_LONGEST_CHALLENGE = 4096
+_CHALLENGE = re.compile(r"(?:^|, ?)(Bearer|Basic) (.*?)(?=, ?(?:Bearer|Basic) |$)", re.IGNORECASE)
+_PARAMETER = re.compile(r'\b(\w++) ?= ?(?:"((?:[^"\\]|\\.)*+)"|([^\s,"]++))')
 
 
 class TokenRefused(GitopsBackupError):
@@ -40,10 +42,10 @@ class Challenge:
     service: str | None = None
 
     @classmethod
-    def parse(cls, header: str) -> "Challenge | None":
+    def parse(cls, header: str) -> Self | None:
         """The challenge in a WWW-Authenticate header that can be answered; None when there is none."""
         found: dict[str, dict[str, str]] = {}
-        for scheme, rest in _CHALLENGE.findall(header):
+        for scheme, rest in _CHALLENGE.findall(" ".join(header[:_LONGEST_CHALLENGE].split())):
             parameters = {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(rest)}
             found.setdefault(scheme.lower(), parameters)
         if realm := found.get("bearer", {}).get("realm"):

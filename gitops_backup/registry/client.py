@@ -93,9 +93,9 @@ class RegistryClient:
         """
         remote = self.remote(image)
         reply = self._ask("HEAD", image, remote, _manifest_path(image, remote))
-        digest = reply.headers.get("Docker-Content-Digest", "") if reply is not None else ""
         if reply is None:
             return None
+        digest = reply.headers.get("Docker-Content-Digest", "")
         if reply.status in _NO_HEAD or not DIGEST.fullmatch(digest):
             manifest = self.manifest(image)
             if manifest is None:
@@ -196,7 +196,7 @@ class RegistryClient:
         return self._failed(self.side.unavailable, text, remote, retry_after=retry_after)
 
     def _mismatch(self, image: Reference, remote: Remote, seen: str) -> CopyFailed:
-        return self._failed(Reason.DIGEST_MISMATCH, f"promised else for {image} than {seen}", remote)
+        return self._failed(Reason.DIGEST_MISMATCH, f"has {seen} for {image}, and promised another", remote)
 
     def _failed(
         self,

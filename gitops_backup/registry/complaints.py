@@ -15,6 +15,7 @@ from gitops_backup.registry.failures import Side, printable
 from gitops_backup.registry.locations import Endpoint
 
 _FATAL = re.compile(r'level=fatal msg=("(?:[^"\\]|\\.)*"|\S+)')
+_MOST_WORDS = 4000
 _FROM_SOURCE_WHILE_WRITING = "happened during read"
 _STEPS = re.compile(
     r"(?P<destination>initializing destination|trying to reuse blob|writing blob|writing manifest"
@@ -50,7 +51,7 @@ class Complaint:
 
 def read_complaint(stderr: bytes, *, source: Endpoint, destination: Endpoint) -> Complaint:
     """What skopeo's output says about a copy from `source` to `destination` that failed."""
-    said = _last_words(stderr.decode("utf-8", "replace"))
+    said = _last_words(stderr.decode("utf-8", "replace"))[:_MOST_WORDS]
     # an image may be called quota or denied; its name says nothing about the failure
     meaning = re.sub(r"uploading manifest \S+ to", "uploading manifest to", said)
     for endpoint in (source, destination):

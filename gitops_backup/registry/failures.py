@@ -10,6 +10,8 @@ from enum import StrEnum
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
 
+_MOST_FOREIGN_TEXT = 2000
+
 
 class Side(StrEnum):
     """Which of the two registries of a copy: the one that is read, or the one that backups are pushed to."""
@@ -61,5 +63,7 @@ class CopyFailed(GitopsBackupError):
 
 def printable(text: str | bytes) -> str:
     """Foreign text for a message: one line, and no URL keeps its query, which may hold a signature."""
-    decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    # cut first: the text may be megabytes that were made to be searched slowly
+    start = text[:_MOST_FOREIGN_TEXT]
+    decoded = start.decode("utf-8", "replace") if isinstance(start, bytes) else start
     return one_line(re.sub(r"(https?://[^\s\"?]*)\?[^\s\"]*", r"\1?…", decoded))

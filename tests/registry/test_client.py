@@ -491,6 +491,26 @@ def test_a_challenge_that_cannot_be_answered_is_a_refusal(
     assert len(source_server.asked("HEAD")) == 1
 
 
+@pytest.mark.parametrize("filler", ["a", " ", "a=", ",", 'a="', "Basic ", "Bearer a"])
+def test_a_challenge_that_is_made_to_be_read_slowly_is_not(
+    reader: RegistryClient, source_server: FaultyServer, repository: str, filler: str
+) -> None:
+    """A hostile registry may fill its header to the last byte; a worker is not held by it."""
+    header = f"Bearer {filler * (60_000 // len(filler))}"
+    source_server.on("HEAD", "", answers(401, b"", {"WWW-Authenticate": header}))
+    assert _failure(reader, repository).reason is Reason.SOURCE_AUTH_FAILED
+
+
+def test_a_complaint_of_megabytes_becomes_a_line(
+    reader: RegistryClient, source_server: FaultyServer, repository: str
+) -> None:
+    """Of a few hundred characters, whatever it repeats."""
+    source_server.on("GET", "", error(500, "http://" * 500_000))
+    with pytest.raises(CopyFailed) as caught:
+        reader.manifest(source_image(repository))
+    assert len(caught.value.message) < 500
+
+
 def test_of_two_challenges_the_token_is_chosen(
     parts: Parts, tokens: TokenServer, source_server: FaultyServer, repository: str
 ) -> None:

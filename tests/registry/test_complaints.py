@@ -212,6 +212,12 @@ def test_the_last_words_are_one_line_whatever_they_are(stderr: bytes, text: str)
     assert said.removeprefix("\\x1b") == text
 
 
+@pytest.mark.parametrize("filler", ["pinging container registry ", 'level=fatal msg="', "http://", "\\"])
+def test_megabytes_of_words_are_read_soon(filler: str) -> None:
+    """A registry's own text is part of them."""
+    assert len(_read(filler * (2_000_000 // len(filler))).text) <= 300
+
+
 def test_signatures_in_urls_are_not_repeated() -> None:
     """Storage services put a signature into the query."""
     said = f'reading blob {_DIGEST}: Get "https://s3.example/x?X-Amz-Signature=secret": reset'
