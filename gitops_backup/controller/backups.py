@@ -244,28 +244,15 @@ class BackupReconciler(Reconciler):
                 since=old.since if old is not None else now,
                 workloads=tuple(str(key) for key in workloads[:MOST_NAMED_USERS]),
             )
-        kept = sorted(records.values(), key=lambda r: (r.since or now, r.digest))[-MOST_DIGESTS:]
-        status = status.model_copy(
-            update={"digests": tuple(kept), "next_attempt": now + _COMPARE_AGAIN if missing else None}
+        newest = sorted(
+            records.values(), key=lambda r: (r.digest in demand.running, r.since or now, r.digest)
         )
-        return self._with_tag_moved(backup, status, demand)
-
-    def _with_tag_moved(self, backup: ImageBackup, status: Status, demand: Demand) -> Status:
-        others = [d for d in demand.running if d != status.digest and d not in status.manifests]
-        if not others and status.condition(ConditionType.TAG_MOVED) is None:
-            return status
-        message = (
-            f"the tag's backup holds {status.digest}, and {', '.join(sorted(others))} runs as well"
-            if others
-            else "what runs is what the backup holds"
-        )
-        return status.with_condition(
-            ConditionType.TAG_MOVED,
-            bool(others),
-            reason="OtherDigestRuns" if others else "SameDigest",
-            message=message,
-            generation=backup.generation,
-            now=self.now(),
+        kept = newest[-MOST_DIGESTS:]
+        return status.model_copy(
+            update={
+                "digests": tuple(by_use[-MOST_DIGESTS:]),
+                "next_attempt": now + _COMPARE_AGAIN if missing else None,
+            }
         )
 
     def _anchored(self, backup: ImageBackup, digest: str, place: Reference) -> bool:
@@ -282,10 +269,15 @@ class BackupReconciler(Reconciler):
         What it has is taken for the source's own where the source offers that digest. Where workloads use it
         already and the source cannot be asked, it is on record, and compared later.
         """
-        held = self.registries.held(self.policy.naming.backup(backup.image))
+        try:
+            held = self.registries.held(self.policy.naming.backup(backup.image))
+            conflict = held is not None and failure.reason == Reason.NAME_CONFLICT
+            offered = conflict and self.registries.offers(backup.image.at(str(held)))
+        except CopyFailed as another:
+            return self._failed(backup, demand, another)
         if held is None or held == backup.status.digest:
             return self._failed(backup, demand, failure)
-        if failure.reason == Reason.NAME_CONFLICT and self.registries.offers(backup.image.at(held)):
+        if offered:
             self._write(backup, backup.status.model_copy(update={"digest": held, "attempts": 0}))
             return After(0)
         if demand.sources:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gitops_backup.controller.journal import Journal
-from gitops_backup.domain.backups import Demand, ImageBackup
+from gitops_backup.domain.backups import MOST_DIGESTS, Demand, ImageBackup
 from gitops_backup.domain.images import InvalidReference, Reference
 from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.planning import Management
@@ -37,7 +37,7 @@ class Concerned:
 
 
 class _BackupIndex:
-    """The ImageBackups by name, by the name of their backup, and how many there are in each repository.
+    """The ImageBackups by name and by their backup's, and how many are verified in each repository.
 
     One whose name is not the one that follows from its image is known by its name alone.
     """
@@ -52,12 +52,12 @@ class _BackupIndex:
         old = self.by_name.pop(name, None)
         if old is not None and old.well_named:
             self._by_backup.pop(self._name_of(old), None)
-            self._repositories[self._name_of(old).name] -= 1
+            self._repositories[self._name_of(old).name] -= old.verified
         if backup is not None:
             self.by_name[name] = backup
         if backup is not None and backup.well_named:
             self._by_backup[self._name_of(backup)] = name
-            self._repositories[self._name_of(backup).name] += 1
+            self._repositories[self._name_of(backup).name] += backup.verified
 
     def of_source(self, source: Reference) -> ImageBackup | None:
         return self.by_name.get(object_name(source))
@@ -229,7 +229,7 @@ class Inventory:
             return self._with_news(self._index.of_backup(backup))
 
     def know_repository(self, backup: Reference) -> bool:
-        """Whether any ImageBackup has its backup in this repository."""
+        """Whether any ImageBackup has a verified backup in this repository."""
         with self._lock:
             return self._index.know_repository(backup)
 
@@ -271,21 +271,30 @@ class Inventory:
         """Who asks for an ImageBackup now."""
         name = self._policy.naming.backup(backup.image)
         with self._lock:
-            namers = [key for key in sorted(self._users.get(backup.image, ())) if self._in_scope(key)]
+            everybody = sorted(self._users.get(backup.image, ()))
+            namers = [key for key in everybody if self._in_scope(key)]
             running: dict[str, list[WorkloadKey]] = {}
             for key in namers:
-                entry = self._entries[key]
-                containers = {container for container, image in entry.images if image == backup.image}
-                for (container, _), digests in self.running(key).items():
-                    for digest in digests if container in containers else ():
+                # a pod of an older template may run another image in the same container
+                written = self._written_as(key, backup.image)
+                for place, digests in self.running(key).items():
+                    for digest in digests if place in written else ():
                         running.setdefault(digest, []).append(key)
             return Demand(
                 sources=tuple(namers),
                 backups=tuple(sorted(self._users.get(name, ()))),
-                running={digest: tuple(dict.fromkeys(keys)) for digest, keys in sorted(running.items())},
+                ignored=tuple(key for key in everybody if key not in namers),
+                running={d: tuple(dict.fromkeys(keys)) for d, keys in sorted(running.items())[:MOST_DIGESTS]},
             )
 
     # -- within -------------------------------------------------------------------------------------------
+
+    def _written_as(self, key: WorkloadKey, image: Reference) -> set[tuple[str, str]]:
+        """The containers of a workload that name an image, with the text that they name it by."""
+        entry = self._entries[key]
+        names = {container for container, reference in entry.images if reference == image}
+        containers = entry.workload.containers if entry.workload is not None else ()
+        return {(c.name, c.image) for c in containers if c.name in names}
 
     def _in_scope(self, key: WorkloadKey) -> bool:
         workload = self._entries[key].workload

@@ -309,7 +309,7 @@ class ImageBackup:
     @property
     def settled(self) -> bool:
         """Whether its first attempt has ended: verified, or failed at least once."""
-        return self.verified or self.status.phase == Phase.FAILED
+        return self.verified or self.status.phase == Phase.FAILED or self.status.attempts > 1
 
     def covers(self, digests: Iterable[str]) -> bool:
         """Whether each of these running digests is the one that the backup's tag holds, or one within it."""
@@ -344,11 +344,13 @@ class Demand:
     """Who asks for an ImageBackup, as the cluster is now.
 
     `sources` are the workloads in scope that name the source, `backups` those anywhere that name its backup,
-    `running` the digests that pods run of the source, with the workloads that run them.
+    `ignored` those out of scope that name the source; `running` are the digests that pods run of the source,
+    with the workloads that run them.
     """
 
     sources: tuple[WorkloadKey, ...] = ()
     backups: tuple[WorkloadKey, ...] = ()
+    ignored: tuple[WorkloadKey, ...] = ()
     running: Mapping[str, tuple[WorkloadKey, ...]] = field(default_factory=dict)
 
     @property
@@ -365,7 +367,7 @@ def observed(backup: ImageBackup, demand: Demand, *, name: Reference, now: datet
     """
     moved = backup.status.backup not in {None, str(name)}
     status = Status(rewrites=backup.status.rewrites) if moved else backup.status
-    namers = {str(key) for key in (*demand.sources, *demand.backups)}
+    namers = {str(key) for key in (*demand.sources, *demand.backups, *demand.ignored)}
     seen = status.model_copy(
         update={
             "phase": status.phase or Phase.PENDING,
@@ -378,12 +380,28 @@ def observed(backup: ImageBackup, demand: Demand, *, name: Reference, now: datet
         }
     )
     rolled_out, reason, message = _rolled_out(seen, demand)
-    return seen.with_condition(
+    seen = seen.with_condition(
         ConditionType.ROLLED_OUT,
         rolled_out,
         reason=reason,
         message=message,
         generation=backup.generation,
+        now=now,
+    )
+    return _with_tag_moved(seen, demand, generation=backup.generation, now=now)
+
+
+def _with_tag_moved(status: Status, demand: Demand, *, generation: int, now: datetime) -> Status:
+    """The status with the condition TagMoved, where there is, or was, something to say."""
+    others = sorted(set(demand.running) - {status.digest, *status.manifests}) if status.digest else []
+    if not others and status.condition(ConditionType.TAG_MOVED) is None:
+        return status
+    return status.with_condition(
+        ConditionType.TAG_MOVED,
+        bool(others),
+        reason="OtherDigestRuns" if others else "SameDigest",
+        message=f"{', '.join(others)} runs as well" if others else "what runs is what the backup holds",
+        generation=generation,
         now=now,
     )
 
@@ -462,7 +480,7 @@ def retry_in(reason: Reason, *, attempts: int, retry_after: float | None, jitter
     wait = min(backoff.base * 2.0 ** min(attempts - 1, 30), backoff.most)
     named = min(retry_after or 0.0, _LONGEST_RETRY_AFTER)
     # a registry that says when it wants to be asked again is taken at its word
-    wait = named if named and reason == Reason.RATE_LIMITED else max(wait, named)
+    wait = max(named, _SOON.base) if named and reason == Reason.RATE_LIMITED else max(wait, named)
     return wait * (1 + jitter / 5)
 
 

@@ -81,7 +81,7 @@ class Backups(Protocol):
         """The ImageBackup whose status names this backup."""
 
     def know_repository(self, backup: Reference) -> bool:
-        """Whether any ImageBackup has its backup in this repository."""
+        """Whether any ImageBackup has a verified backup in this repository."""
 
 
 class Facts(Protocol):
@@ -204,7 +204,7 @@ class _Judge:
         if record is not None:
             return Use(container, Action.KEEP, image=image, source=record.image, backup=image)
         source = self.policy.naming.source(image)
-        if source is None:
+        if source is None or self.policy.naming.is_backup(source) or self.policy.trusts(source):
             return Use(container, Action.KEEP, image=image, backup=image)
         ours = self.policy.exclusive or self.facts.backups.know_repository(image)
         return Use(container, Action.COPY if ours else Action.ADOPT, image=image, source=source, backup=image)
@@ -233,7 +233,8 @@ class _Judge:
 
     def _unrecorded(self, use: Use, *, seen: bool) -> Use:
         # an available pod may still run an older template: the image itself must have been pulled once
-        if self.workload.available and (seen or self.workload.rollout == Rollout.COMPLETE):
+        rolled_out = self.workload.rollout == Rollout.COMPLETE and self.workload.updated
+        if self.workload.available and (seen or rolled_out):
             return replace(use, action=Action.COPY)
         reason = Reason.SCALED_TO_ZERO if self.workload.scaled_to_zero else Reason.NOT_READY
         return replace(use, reason=reason, message=EXPLANATIONS[reason].meaning)

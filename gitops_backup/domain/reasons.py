@@ -182,11 +182,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.ROLLED_BACK: Explanation(
         "A person, or a failed rollout, brought the original image back.",
-        "Change the image, or remove the entry from the ImageBackup's status.rewrites to try again.",
+        "Change the image, or annotate the workload k8slab.io/image-backup: rewrite.",
     ),
     Reason.CONTESTED: Explanation(
         "Something undoes the change again and again (three times within an hour).",
-        "Find out what writes the original image, and annotate the workload or stop that writer.",
+        "Stop what writes the original image, and delete the ImageBackup, which is made anew, to try again.",
     ),
     Reason.REPOSITORY_UNAVAILABLE: Explanation(
         "The Git repository cannot be cloned, read or pushed to.",

@@ -91,6 +91,8 @@ class Workload:
     directive: str | None
     tracking_id: str | None
     originals: tuple[tuple[str, str], ...] = ()
+    updated: bool = True
+    """Whether every pod that there is to be is of the current template."""
 
     @classmethod
     def project(cls, kind: str, obj: Object) -> Self:
@@ -116,6 +118,7 @@ class Workload:
             directive=annotations.get(ANNOTATION),
             tracking_id=annotations.get(TRACKING_ANNOTATION),
             originals=tuple(sorted(original_images(annotations).items())),
+            updated=observed and progress.updated >= progress.desired,
         )
 
     def was_patched(self, container: str, source: Reference) -> bool:
