@@ -244,10 +244,9 @@ class BackupReconciler(Reconciler):
                 since=old.since if old is not None else now,
                 workloads=tuple(str(key) for key in workloads[:MOST_NAMED_USERS]),
             )
-        newest = sorted(
+        by_use = sorted(
             records.values(), key=lambda r: (r.digest in demand.running, r.since or now, r.digest)
         )
-        kept = newest[-MOST_DIGESTS:]
         return status.model_copy(
             update={
                 "digests": tuple(by_use[-MOST_DIGESTS:]),
