@@ -4,15 +4,19 @@ First without Git: the samples are applied, and the controller patches them. The
 lie in a repository that Argo CD's stand-in deploys from, and the controller commits.
 """
 
+import contextlib
 import json
+import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from gitops_backup.errors import one_line
+from gitops_backup.process import run
 from gitops_backup.sandbox.api import Json
+from gitops_backup.sandbox.programs import ProgramFailed
 from gitops_backup.sandbox.sandbox import Sandbox
 
 _KINDS = (("Deployment", "deployments"), ("DaemonSet", "daemonsets"))
@@ -109,21 +113,21 @@ class Demonstration:
 
     @contextmanager
     def _controller(self, mode: str) -> Iterator[None]:
-        log = self._sandbox.folder / f"controller-{mode}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(self._command("run", "--mode", mode), stderr=output)
+        controller = self._sandbox.program(f"controller-{mode}", self._command("run", "--mode", mode))
         try:
             yield
+            controller.check()
         finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(_STOP_WITHIN)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(controller.pid, signal.SIGTERM)
+            controller.wait(_STOP_WITHIN)
+            controller.kill()
 
     def _output(self, *arguments: str) -> str:
-        return subprocess.run(self._command(*arguments), stdout=subprocess.PIPE, check=True).stdout.decode()
+        done = run(self._command(*arguments), timeout=_LONGEST_ACT)
+        if done.returncode:
+            raise ProgramFailed(f"gitops-backup {arguments[0]} failed: {one_line(done.stderr)}")
+        return done.stdout.decode()
 
     def _command(self, *arguments: str) -> list[str]:
         globals_ = (

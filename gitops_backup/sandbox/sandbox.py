@@ -33,7 +33,7 @@ from gitops_backup.sandbox.githost import GitHost
 from gitops_backup.sandbox.kubelet import KubeletStandIn
 from gitops_backup.sandbox.locations import Locations, Place
 from gitops_backup.sandbox.packages import Packages
-from gitops_backup.sandbox.programs import Programs
+from gitops_backup.sandbox.programs import Program, Programs
 from gitops_backup.sandbox.registry import Registry
 from gitops_backup.sandbox.servers import LOOPBACK
 from gitops_backup.sandbox.waiting import WaitedInVain, until
@@ -212,6 +212,10 @@ class Sandbox:
             username=username,
             password=password,
         )
+
+    def program(self, name: str, argv: Sequence[str]) -> Program:
+        """Start a program that ends with the sandbox; what it prints goes to a log in the folder."""
+        return self._programs.start(name, argv, log=self.folder / f"{name}.log")
 
     def kubelet(self, *, pods: bool = True, delay: float = 0.3) -> KubeletStandIn:
         """The stand-in for kubelet and rollouts, to be used as a context manager."""
