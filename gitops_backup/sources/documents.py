@@ -12,9 +12,10 @@ three are refused before anything walks a tree.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from itertools import islice
+from typing import Any, NamedTuple, Protocol, Self, TypeAlias
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError as RuamelError
@@ -63,48 +64,23 @@ class Position(NamedTuple):
     steps: Steps
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """A file and its documents.
+class Document(NamedTuple):
+    """One of a file's documents. Where `aliased`, a node of it may stand in several places."""
 
-    `text` is the content without a byte order mark, with a lone surrogate for each byte that is no UTF-8; the
-    nodes' marks count its characters. Where `aliased`, a node may stand in several places.
-    """
-
-    path: str
-    content: bytes
-    text: str
-    roots: tuple[Node, ...]
+    number: int
+    root: Node
     aliased: bool
 
-    def raw(self, node: Node) -> str:
-        """The node as it is written, with its anchor and its tag."""
-        return self.text[node.start_mark.index : node.end_mark.index]
-
-    def line(self, node: Node) -> int:
-        """The line in which the node begins, from 1."""
-        return int(node.start_mark.line) + 1
-
-    def span(self, start: int, end: int) -> Span:
-        """The bytes of the file between two offsets of the text."""
-        return Span(self._byte(start), self._byte(end))
-
-    def at(self, position: Position) -> Node:
-        """The node at a position. Raises `LookupError` where there is none."""
-        node = self.roots[position.document]
-        for step in position.steps:
+    def at(self, steps: Steps) -> Node:
+        """The node to which a way leads. Raises `LookupError` where there is none."""
+        node = self.root
+        for step in steps:
             if isinstance(node, ScalarNode):
                 break
             node = node.value[step][1] if isinstance(node, MappingNode) else node.value[step]
         else:
             return node
-        raise LookupError(position)
-
-    def _byte(self, offset: int) -> int:
-        mark = len(_BOM) if self.content.startswith(_BOM) else 0
-        if len(self.text) == len(self.content) - mark:
-            return mark + offset
-        return mark + len(self.text[:offset].encode("utf-8", "surrogateescape"))
+        raise LookupError(steps)
 
 
 class Composing(Protocol):
@@ -156,22 +132,57 @@ def libyaml() -> type[Composing] | None:
 FASTEST: type[Composing] = libyaml() or PureComposer
 
 
-def parse(path: str, content: bytes, *, composer: type[Composing] = FASTEST) -> Parsed:
-    """The documents of a file; whether it is JSON follows from its name and its first character.
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of YAML or JSON.
 
-    Raises `InvalidManifest` where it cannot be read, or not at a fair price.
+    `text` is the content without a byte order mark, with a lone surrogate for each byte that is no UTF-8; the
+    nodes' marks count its characters.
     """
-    if len(content) > LARGEST:
-        raise InvalidManifest(
-            path, 1, 1, f"expected at most {LARGEST} bytes, and the file has {len(content)}"
-        )
-    text = content.removeprefix(_BOM).decode("utf-8", "surrogateescape")
-    roots = _json(path, text)
-    if roots is None:
-        roots = _yaml(path, text, composer)
-    may_alias = "&" in text and "*" in text
-    aliased = [_has_aliases(path, text, root) for root in roots] if may_alias else []
-    return Parsed(path=path, content=content, text=text, roots=roots, aliased=any(aliased))
+
+    path: str
+    content: bytes
+    text: str
+    composer: type[Composing]
+
+    @classmethod
+    def read(cls, path: str, content: bytes, *, composer: type[Composing] = FASTEST) -> Self:
+        """A file with this content. Raises `InvalidManifest` where it is too large."""
+        if len(content) > LARGEST:
+            what = f"expected at most {LARGEST} bytes, and the file has {len(content)}"
+            raise InvalidManifest(path, 1, 1, what)
+        text = content.removeprefix(_BOM).decode("utf-8", "surrogateescape")
+        return cls(path=path, content=content, text=text, composer=composer)
+
+    def documents(self) -> Iterator[Document]:
+        """The documents, one after the other: a tree takes fifty times the memory of its text.
+
+        Whether the file is JSON follows from its name and its first character. Raises `InvalidManifest` when
+        it comes to what cannot be read, or not at a fair price.
+        """
+        may_alias = "&" in self.text and "*" in self.text
+        roots: Iterable[Node] | None = _json(self.path, self.text)
+        for number, root in enumerate(_yaml(self) if roots is None else roots):
+            yield Document(number, root, may_alias and _has_aliases(self, root))
+
+    def raw(self, node: Node) -> str:
+        """The node as it is written, with its anchor and its tag."""
+        return self.text[node.start_mark.index : node.end_mark.index]
+
+    def span(self, start: int, end: int) -> Span:
+        """The bytes of the file between two offsets of the text."""
+        return Span(self._byte(start), self._byte(end))
+
+    def _byte(self, offset: int) -> int:
+        mark = len(_BOM) if self.content.startswith(_BOM) else 0
+        if len(self.text) == len(self.content) - mark:
+            return mark + offset
+        return mark + len(self.text[:offset].encode("utf-8", "surrogateescape"))
+
+
+def line_of(node: Node) -> int:
+    """The line in which a node begins, from 1."""
+    return int(node.start_mark.line) + 1
 
 
 def _json(path: str, text: str) -> tuple[Node, ...] | None:
@@ -195,39 +206,42 @@ def _json(path: str, text: str) -> tuple[Node, ...] | None:
     return roots
 
 
-def _yaml(path: str, text: str, composer: type[Composing]) -> tuple[Node, ...]:
+def _yaml(file: File) -> Iterator[Node]:
     # bytes that are no UTF-8 do no harm in a comment; parsers want them replaced by characters
-    text = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+    text = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", file.text)
     try:
         if _may_be_deep(text):
-            _refuse_depth(path, text, composer)
-        return _composed(text, composer)
+            _refuse_depth(file.path, text, file.composer)
+        yield from _composed(text, file.composer)
     except (MarkedYAMLError, RuamelError) as error:
         mark = error.problem_mark or error.context_mark
         what = error.problem or error.context or "it is no YAML"
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise InvalidManifest(path, line, column, what) from error
+        raise InvalidManifest(file.path, line, column, what) from error
     except ReaderError as error:
         before = text.encode()[: error.position].decode("utf-8", "ignore")
-        raise _invalid(path, before, len(before), error.reason) from error
+        raise _invalid(file.path, before, len(before), error.reason) from error
 
 
-def _composed(text: str, composer: type[Composing]) -> tuple[Node, ...]:
-    loader, roots = composer(text), []
+def _composed(text: str, composer: type[Composing]) -> Iterator[Node]:
+    loader, count = composer(text), 0
     try:
         while loader.check_node():
-            roots.append(loader.get_node())
+            root = loader.get_node()
+            if root is not None:
+                yield root
+                count += 1
     except ComposerError as error:
         if "duplicate anchor" not in str(error.context) or len(text) > LARGEST_FOR_RUAMEL:
             raise
-        return _composed_by_ruamel(text)
-    return tuple(root for root in roots if root is not None)
+        yield from islice(_composed_by_ruamel(text), count, None)
 
 
-def _composed_by_ruamel(text: str) -> tuple[Node, ...]:
+def _composed_by_ruamel(text: str) -> Iterator[Node]:
     reader = YAML(typ="safe", pure=True)
     reader.composer.warn_double_anchors = False
-    return tuple(_adopted(root, {}) for root in reader.compose_all(text))
+    for root in reader.compose_all(text):
+        yield _adopted(root, {})
 
 
 def _adopted(node: Any, known: dict[int, Node]) -> Node:
@@ -251,7 +265,9 @@ def _adopted(node: Any, known: dict[int, Node]) -> Node:
 
 def _may_be_deep(text: str) -> bool:
     """Whether nesting could be too deep; a level needs a bracket of its own or another column to begin in."""
-    return text.count("[") + text.count("{") > DEEPEST // 2 or bool(_INDENTATION.search(text))
+    if text.count("[") + text.count("{") > DEEPEST // 2:
+        return True
+    return bool(_MARKS.search(text)) and bool(_INDENTATION.search(text))
 
 
 def _refuse_depth(path: str, text: str, composer: type[Composing]) -> None:
@@ -267,7 +283,7 @@ def _refuse_depth(path: str, text: str, composer: type[Composing]) -> None:
             depth -= 1
 
 
-def _has_aliases(path: str, text: str, root: Node) -> bool:
+def _has_aliases(file: File, root: Node) -> bool:
     """Whether a node stands in several places of the document.
 
     Raises `InvalidManifest` where one contains itself, or where they all together stand for too many.
@@ -285,7 +301,7 @@ def _has_aliases(path: str, text: str, root: Node) -> bool:
             if stack:
                 counting[id(stack[-1][0])] += sizes[id(node)]
         elif id(child) in counting:
-            raise _invalid(path, text, child.start_mark.index, "an anchor's value contains itself")
+            raise _invalid(file.path, file.text, child.start_mark.index, "an anchor's value contains itself")
         elif id(child) in sizes:
             aliased = True
             counting[id(node)] += sizes[id(child)]
@@ -293,7 +309,8 @@ def _has_aliases(path: str, text: str, root: Node) -> bool:
             counting[id(child)] = 1
             stack.append((child, _children(child)))
     if aliased and sizes[id(root)] > MOST_NODES:
-        raise _invalid(path, text, root.start_mark.index, f"aliases stand for more than {MOST_NODES} values")
+        what = f"aliases stand for more than {MOST_NODES} values"
+        raise _invalid(file.path, file.text, root.start_mark.index, what)
     return aliased
 
 
@@ -316,4 +333,6 @@ def _line(text: str, offset: int) -> int:
 _BOM = b"\xef\xbb\xbf"
 _BRACE = re.compile(r"\s*\{")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_MARKS = re.compile(rf"[ \t?:-]{{{DEEPEST // 4}}}")
+# a rule of dashes in a comment is none: a mark that opens a level has a blank after it
 _INDENTATION = re.compile(rf"(?:[ \t]|[?:-][ \t]){{{DEEPEST // 4}}}")

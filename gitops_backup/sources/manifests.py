@@ -11,14 +11,14 @@ with an anchor feeds every alias of it, so it is left alone where one of them is
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops_backup.domain.images import InvalidReference, Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
-from gitops_backup.sources.documents import Parsed, Position, Steps
+from gitops_backup.sources.documents import Document, File, Position, Steps, line_of
 from gitops_backup.sources.edits import Splice
 from gitops_backup.sources.mappings import Found, entries, find, items, text
 from gitops_backup.sources.replacements import ImageUse, ObjectId, Refused, Replaced, Replacement
@@ -26,12 +26,16 @@ from gitops_backup.sources.replacements import ImageUse, ObjectId, Refused, Repl
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A container's image in a manifest: the scalar, and where it stands."""
+    """A container's image in a manifest: the scalar, and where it stands.
+
+    `stranger` describes a place that shares the scalar and is not the image of a container.
+    """
 
     container: str
     init: bool
     position: Position
     node: ScalarNode
+    stranger: str | None = None
 
     @property
     def text(self) -> str:
@@ -69,31 +73,43 @@ class FileEdit:
     refused: tuple[Refused, ...]
 
 
-def find_images(parsed: Parsed) -> tuple[Manifest, ...]:
-    """The objects in a file that have a pod template, in the file's order."""
-    found = []
-    for number, root in enumerate(parsed.roots):
-        for steps, node in _objects(root):
-            manifest = _manifest(number, steps, node)
-            if manifest is not None:
-                found.append(manifest)
+def find_images(file: File) -> tuple[Manifest, ...]:
+    """The objects in a file that have a pod template, in the file's order. Raises `InvalidManifest`."""
+    found: list[Manifest] = []
+    for document in file.documents():
+        here = [
+            manifest
+            for steps, node in _objects(document.root)
+            if (manifest := _manifest(document.number, steps, node)) is not None
+        ]
+        found += _with_strangers(document, here) if document.aliased else here
     return tuple(found)
 
 
 def rewrite(
-    parsed: Parsed, manifests: Sequence[Manifest], wanted: Sequence[Replacement], *, namespace: str
+    file: File, manifests: Sequence[Manifest], wanted: Sequence[Replacement], *, namespace: str
 ) -> FileEdit:
     """The edit of a file that makes what is wanted of it.
 
     `manifests` are the file's, as `find_images` gives them; `namespace` is the one that the Application
     deploys to.
     """
-    return _Rewrite(parsed, manifests, namespace).of(wanted)
+    return _Rewrite(file, manifests, namespace).of(wanted)
+
+
+def image_uses(
+    file: File, manifests: Sequence[Manifest], intended: Mapping[Position, str], *, namespace: str
+) -> Iterator[ImageUse]:
+    """All images of a file, before and after an edit with these intentions."""
+    for manifest in manifests:
+        for image in manifest.images:
+            now = intended.get(image.position, image.text)
+            yield _use(file, manifest.identity(namespace), image, now)
 
 
 class _Rewrite:
-    def __init__(self, parsed: Parsed, manifests: Sequence[Manifest], namespace: str) -> None:
-        self._parsed = parsed
+    def __init__(self, file: File, manifests: Sequence[Manifest], namespace: str) -> None:
+        self._file = file
         self._namespace = namespace
         self._holding = {manifest.identity(namespace): manifest for manifest in manifests}
         self._users: dict[int, list[tuple[ObjectId, Image]]] = {}
@@ -109,7 +125,7 @@ class _Rewrite:
         for replacement in wanted:
             image = self._find(replacement)
             if image is None:
-                message = f"{one_line(self._parsed.path)} has no {replacement}"
+                message = f"{one_line(self._file.path)} has no {replacement}"
                 refused.append(Refused(replacement, Reason.NOT_FOUND_IN_SOURCE, message))
             elif _means(image.text, Reference.parse(replacement.new)):
                 done.append(replacement)
@@ -118,17 +134,16 @@ class _Rewrite:
                 refused.append(Refused(replacement, Reason.AWAITING_SYNC, message))
             else:
                 due.setdefault(id(image.node), []).append((replacement, image))
-        strangers = self._strangers([group[0][1] for group in due.values()])
         splices: list[Splice] = []
         intended: dict[Position, str] = {}
         replaced: list[Replaced] = []
         for key, group in due.items():
             image, new = group[0][1], group[0][0].new
-            problem = strangers.get(key) or self._conflict(group)
+            problem = self._conflict(group)
             if problem is not None:
                 refused += [Refused(each, Reason.SHARED_SCALAR, problem) for each, _ in group]
             else:
-                splices.append(_splice(self._parsed, image.node, new))
+                splices.append(_splice(self._file, image.node, new))
                 intended |= {user.position: new for _, user in self._users[key]}
                 replaced += [self._replaced(*each) for each in group]
         return FileEdit(tuple(splices), intended, tuple(replaced), tuple(done), tuple(refused))
@@ -141,62 +156,35 @@ class _Rewrite:
         return None
 
     def _place(self, image: Image) -> str:
-        return f"{one_line(self._parsed.path)}, line {self._parsed.line(image.node)},"
+        return f"{one_line(self._file.path)}, line {line_of(image.node)},"
 
     def _conflict(self, group: Sequence[tuple[Replacement, Image]]) -> str | None:
+        """What speaks against one new text for all that share the scalar."""
+        image = group[0][1]
+        if image.stranger is not None:
+            return f"{self._place(image)} has an anchor, which {image.stranger} uses, too"
         wanted = sorted({replacement.new for replacement, _ in group})
-        if len(wanted) == 1:
-            return None
-        return f"{self._place(group[0][1])} is one scalar for {' and '.join(wanted)}"
-
-    def _strangers(self, images: Sequence[Image]) -> dict[int, str]:
-        """What is wrong with each scalar that is used elsewhere than as a container's image."""
-        if not self._parsed.aliased or not images:
-            return {}
-        users = {key: {image.position for _, image in group} for key, group in self._users.items()}
-        found: dict[int, str] = {}
-        for number in sorted({image.position.document for image in images}):
-            here = {id(image.node): image for image in images if image.position.document == number}
-            root = self._parsed.roots[number]
-            for steps, node in _uses(root, set(here)):
-                if steps is None or Position(number, steps) not in users[id(node)]:
-                    where = _described(root, steps) if steps is not None else "a key"
-                    found[id(node)] = f"{self._place(here[id(node)])} has an anchor, which {where} uses, too"
-        return found
+        return f"{self._place(image)} is one scalar for {' and '.join(wanted)}" if len(wanted) > 1 else None
 
     def _replaced(self, replacement: Replacement, image: Image) -> Replaced:
-        path, line = self._parsed.path, self._parsed.line(image.node)
         also = tuple(
-            ImageUse(
-                path=path,
-                line=line,
-                workload=workload,
-                container=user.container,
-                init=user.init,
-                before=user.text,
-                now=replacement.new,
-            )
+            _use(self._file, workload, user, replacement.new)
             for workload, user in self._users[id(image.node)]
             if user is not image
         )
-        return Replaced(replacement, path, line, also)
+        return Replaced(replacement, self._file.path, line_of(image.node), also)
 
 
-def image_uses(
-    before: Sequence[Manifest], after: Sequence[Manifest], *, parsed: Parsed, namespace: str
-) -> Iterator[ImageUse]:
-    """All images of a file before and after an edit; `parsed` is what the edit made of it."""
-    for old, new in zip(before, after, strict=True):
-        for was, is_now in zip(old.images, new.images, strict=True):
-            yield ImageUse(
-                path=parsed.path,
-                line=parsed.line(is_now.node),
-                workload=new.identity(namespace),
-                container=is_now.container,
-                init=is_now.init,
-                before=was.text,
-                now=is_now.text,
-            )
+def _use(file: File, workload: ObjectId, image: Image, now: str) -> ImageUse:
+    return ImageUse(
+        path=file.path,
+        line=line_of(image.node),
+        workload=workload,
+        container=image.container,
+        init=image.init,
+        before=image.text,
+        now=now,
+    )
 
 
 def _objects(root: Node) -> Iterator[Found]:
@@ -237,12 +225,12 @@ def _means(written: str, reference: Reference) -> bool:
         return False
 
 
-def _splice(parsed: Parsed, node: ScalarNode, new: str) -> Splice:
+def _splice(file: File, node: ScalarNode, new: str) -> Splice:
     """The new text in place of the scalar's, within its quotes or its block.
 
     Only in double quotes may a reference be written in other characters than its own.
     """
-    raw, start = parsed.raw(node), 0
+    raw, start = file.raw(node), 0
     while (found := _PROPERTY.match(raw, start)) is not None:
         start = found.end()
     end = len(raw)
@@ -252,7 +240,26 @@ def _splice(parsed: Parsed, node: ScalarNode, new: str) -> Splice:
     elif node.style:
         start, end = start + 1, end - 1
     base = node.start_mark.index
-    return Splice(parsed.span(base + start, base + end), new.encode())
+    return Splice(file.span(base + start, base + end), new.encode())
+
+
+def _with_strangers(document: Document, manifests: Sequence[Manifest]) -> list[Manifest]:
+    """The manifests of a document with aliases, their images told who shares them and is none."""
+    images = [image for manifest in manifests for image in manifest.images]
+    positions = {image.position for image in images}
+    strangers: dict[int, str] = {}
+    for steps, node in _uses(document.root, {id(image.node) for image in images}):
+        if steps is None:
+            strangers[id(node)] = "a key"
+        elif Position(document.number, steps) not in positions:
+            strangers[id(node)] = _described(document.root, steps)
+    return [
+        replace(
+            manifest,
+            images=tuple(replace(i, stranger=strangers.get(id(i.node))) for i in manifest.images),
+        )
+        for manifest in manifests
+    ]
 
 
 def _uses(root: Node, wanted: set[int]) -> Iterator[tuple[Steps | None, Node]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
 from gitops_backup.sources.directory import DirectoryOptions, Listing, list_files, skips
-from gitops_backup.sources.documents import InvalidManifest, Parsed, parse
+from gitops_backup.sources.documents import File, InvalidManifest
 from gitops_backup.sources.edits import apply
 from gitops_backup.sources.manifests import FileEdit, Manifest, find_images, image_uses, rewrite
 from gitops_backup.sources.proof import ProofFailed, prove
@@ -48,24 +48,24 @@ def edit_directory(
     refused: list[Refused] = []
     images: list[ImageUse] = []
     for path, wanted in _by_file(replacements, reading.holding).items():
-        file = reading.files[path] if path is not None else None
-        if file is None:
+        if path is None:
             missing = _Missing(folder, listing, reading, contents)
             refused += [missing.refusal(replacement) for replacement in wanted]
             continue
-        edit = rewrite(file.parsed, file.manifests, wanted, namespace=namespace)
+        file, manifests = reading.files[path]
+        edit = rewrite(file, manifests, wanted, namespace=namespace)
         done += edit.done
         refused += edit.refused
         if edit.splices:
             try:
-                proven = _prove(file, edit, namespace)
+                content = _proven(file, edit)
             except (ProofFailed, InvalidManifest) as error:
                 message = f"the edited file would not do: {error.message}"
                 refused += [Refused(r.replacement, Reason.PROOF_FAILED, message) for r in edit.replaced]
                 continue
-            edits[file.parsed.path] = proven.content
+            edits[path] = content
             replaced += edit.replaced
-            images += proven.images
+            images += image_uses(file, manifests, edit.intended, namespace=namespace)
     return ShapeResult(
         edits=edits,
         replaced=tuple(replaced),
@@ -76,22 +76,10 @@ def edit_directory(
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
-    parsed: Parsed
-    manifests: tuple[Manifest, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Proven:
-    content: bytes
-    images: tuple[ImageUse, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Reading:
-    """The files that were parsed, which of them holds each workload, and what could not be looked into."""
+    """The files with pod templates, which of them holds each workload, and what could not be read."""
 
-    files: dict[str, _File]
+    files: dict[str, tuple[File, tuple[Manifest, ...]]]
     holding: dict[ObjectId, str]
     invalid: list[InvalidManifest]
     unread: list[str]
@@ -111,12 +99,12 @@ def _read(
         if not _may_describe(content, names, kinds) or skips(content):
             continue
         try:
-            parsed = parse(path, content)
+            file = File.read(path, content)
+            manifests = find_images(file)
         except InvalidManifest as error:
             reading.invalid.append(error)
             continue
-        manifests = find_images(parsed)
-        reading.files[path] = _File(parsed, manifests)
+        reading.files[path] = file, manifests
         for manifest in manifests:
             identity = manifest.identity(namespace)
             if identity in workloads:
@@ -140,12 +128,10 @@ def _by_file(
     return grouped
 
 
-def _prove(file: _File, edit: FileEdit, namespace: str) -> _Proven:
-    content = apply(file.parsed.content, edit.splices)
-    parsed = parse(file.parsed.path, content)
-    prove(file.parsed, parsed, edit.intended)
-    uses = image_uses(file.manifests, find_images(parsed), parsed=parsed, namespace=namespace)
-    return _Proven(content, tuple(uses))
+def _proven(file: File, edit: FileEdit) -> bytes:
+    content = apply(file.content, edit.splices)
+    prove(file, File.read(file.path, content), edit.intended)
+    return content
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,15 @@ from yaml.nodes import MappingNode, Node, SequenceNode
 
 from gitops_backup.sources.documents import (
     DEEPEST,
+    FASTEST,
     LARGEST,
     Composing,
+    Document,
+    File,
     InvalidManifest,
-    Parsed,
-    Position,
     PureComposer,
     libyaml,
-    parse,
+    line_of,
 )
 
 LIBYAML = libyaml()
@@ -86,29 +87,29 @@ def laughs(levels: int) -> bytes:
 def test_a_node_is_found_in_the_bytes(place: str, mark: bytes, composer: type[Composing]) -> None:
     """The bytes of a span are the node as it is written, whatever stands before it."""
     content = mark + place.format("nginx:1.25").encode()
-    parsed = parse("web.yaml", content, composer=composer)
-    (node,) = {id(n): n for root in parsed.roots for n in nodes(root) if n.value == "nginx:1.25"}.values()
-    span = parsed.span(node.start_mark.index, node.end_mark.index)
-    assert content[span.start : span.end].decode() == parsed.raw(node)
-    assert "nginx:1.25" in parsed.raw(node)
+    file = File.read("web.yaml", content, composer=composer)
+    found = [node for document in file.documents() for node in nodes(document.root)]
+    (node,) = {id(node): node for node in found if node.value == "nginx:1.25"}.values()
+    written = written_at(file, node)
+    assert written == file.raw(node)
+    assert "nginx:1.25" in written
 
 
 @pytest.mark.parametrize("composer", COMPOSERS.values(), ids=COMPOSERS.keys())
 def test_bytes_that_are_no_utf8_shift_nothing(composer: type[Composing]) -> None:
     """Argo CD reads a file with an accent in Latin-1 in a comment, so it is read here."""
     content = b"# caf\xe9 \xff\xfe\na: nginx\n"
-    parsed = parse("web.yaml", content, composer=composer)
-    node = parsed.at(Position(0, (0,)))
-    span = parsed.span(node.start_mark.index, node.end_mark.index)
-    assert content[span.start : span.end] == b"nginx"
+    file = File.read("web.yaml", content, composer=composer)
+    (document,) = file.documents()
+    assert written_at(file, document.at((0,))) == "nginx"
 
 
 def test_lines_count_from_one() -> None:
     """A node's line is the one that an editor shows, in YAML and in JSON."""
-    yaml = parse("a.yaml", b"# c\na: 1\nb: 2\n")
-    assert [yaml.line(yaml.at(Position(0, (n,)))) for n in (0, 1)] == [2, 3]
-    text = parse("a.json", b'{\n "a": 1,\n "b":\n 2}\n')
-    assert [text.line(text.at(Position(0, (n,)))) for n in (0, 1)] == [2, 4]
+    (yaml,) = documents("a.yaml", b"# c\na: 1\nb: 2\n")
+    assert [line_of(yaml.at((number,))) for number in (0, 1)] == [2, 3]
+    (text,) = documents("a.json", b'{\n "a": 1,\n "b":\n 2}\n')
+    assert [line_of(text.at((number,))) for number in (0, 1)] == [2, 4]
 
 
 @pytest.mark.parametrize("case", INVALID.values(), ids=INVALID.keys())
@@ -116,7 +117,7 @@ def test_an_invalid_file_says_where(case: tuple[bytes, int, int]) -> None:
     """The error names the file, and the line and the column, both from 1."""
     content, line, column = case
     with pytest.raises(InvalidManifest) as caught:
-        parse("apps/web.yaml", content)
+        documents("apps/web.yaml", content)
     assert (caught.value.path, caught.value.line, caught.value.column) == ("apps/web.yaml", line, column)
     assert str(caught.value).startswith(f"apps/web.yaml, line {line}, column {column}: ")
     assert "\n" not in str(caught.value)
@@ -127,7 +128,7 @@ def test_an_invalid_file_says_where(case: tuple[bytes, int, int]) -> None:
 def test_a_file_that_is_nested_too_deeply_is_refused(bomb: bytes, composer: type[Composing]) -> None:
     """libyaml's composer would run out of stack and end the process."""
     with pytest.raises(InvalidManifest):
-        parse("web.yaml", bomb, composer=composer)
+        documents("web.yaml", bomb, composer=composer)
 
 
 def test_what_people_nest_is_read() -> None:
@@ -138,45 +139,46 @@ def test_what_people_nest_is_read() -> None:
         b"\n".join(b"  " * level + b"a:" for level in range(100)),
         b'{"a":' * 100 + b"1" + b"}" * 100,
     ):
-        assert parse("web.yaml", content).roots
+        assert documents("web.yaml", content)
 
 
 def test_many_brackets_side_by_side_are_read() -> None:
     """A file is refused for its depth, and not for what only looks deep."""
     content = b"a:\n" + b"  - [{b: c}, []]\n" * DEEPEST + b"# " + b"-" * 2 * DEEPEST + b"\n"
-    assert parse("web.yaml", content).roots
+    assert documents("web.yaml", content)
 
 
 @pytest.mark.parametrize("levels", [7, 30, 300])
 def test_aliases_that_stand_for_too_much_are_refused(levels: int) -> None:
     """A bomb of aliases is refused before anybody follows them."""
     with pytest.raises(InvalidManifest, match="aliases stand for more than"):
-        parse("web.yaml", laughs(levels))
+        documents("web.yaml", laughs(levels))
 
 
 def test_a_fair_number_of_aliases_is_read() -> None:
     """Aliases of aliases are fine as long as they stand for what fits in memory."""
-    assert parse("web.yaml", laughs(4)).aliased
+    (document,) = documents("web.yaml", laughs(4))
+    assert document.aliased
 
 
 def test_an_anchor_may_be_defined_again() -> None:
     """YAML lets an alias mean the last anchor of its name, and so does Argo CD; PyYAML would refuse it."""
     content = "ü: &x nginx\nb: *x\nc: &x fluentd\nd: [*x, *x]\n---\ne: &x 1\n".encode()
     for composer in COMPOSERS.values():
-        parsed = parse("web.yaml", content, composer=composer)
-        first, again, other, both = (value for _, value in parsed.roots[0].value)
+        file = File.read("web.yaml", content, composer=composer)
+        document, last = file.documents()
+        first, again, other, both = (value for _, value in document.root.value)
         assert (again.value, other.value, both.value[0].value) == ("nginx", "fluentd", "fluentd")
         assert again is first
         assert both.value[0] is both.value[1] is other
-        assert parsed.aliased
-        span = parsed.span(other.start_mark.index, other.end_mark.index)
-        assert content[span.start : span.end] == b"&x fluentd"
+        assert (document.aliased, last.aliased) == (True, False)
+        assert written_at(file, other) == "&x fluentd"
 
 
 def test_a_file_that_is_too_large_is_refused() -> None:
     """Argo CD would not read it either."""
     with pytest.raises(InvalidManifest, match="at most"):
-        parse("web.yaml", b"#" * (LARGEST + 1))
+        documents("web.yaml", b"#" * (LARGEST + 1))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +199,7 @@ def test_a_file_that_is_too_large_is_refused() -> None:
 )
 def test_json_and_yaml_are_told_apart(path: str, content: bytes, count: int) -> None:
     """A brace at the beginning may be JSON, one value or several, or YAML in flow style."""
-    assert len(parse(path, content).roots) == count
+    assert len(documents(path, content)) == count
 
 
 @pytest.mark.parametrize(
@@ -219,7 +221,7 @@ def test_json_and_yaml_are_told_apart(path: str, content: bytes, count: int) -> 
 def test_a_json_file_is_nothing_but_json(content: bytes, line: int, column: int) -> None:
     """A file that is called .json holds one JSON value, or Argo CD reads nothing at all."""
     with pytest.raises(InvalidManifest) as caught:
-        parse("web.json", content)
+        documents("web.json", content)
     assert (caught.value.line, caught.value.column) == (line, column)
 
 
@@ -238,18 +240,29 @@ def test_any_json_becomes_the_tree_of_its_values(
 ) -> None:
     """Whatever the standard library writes is composed to nodes that stand where their text is."""
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
-    parsed = parse("a.json", text.encode())
-    assert read_back(parsed, parsed.roots[0]) == value
+    file = File.read("a.json", text.encode())
+    (document,) = file.documents()
+    assert read_back(file, document.root) == value
 
 
-def read_back(parsed: Parsed, node: Node) -> object:
+def documents(path: str, content: bytes, *, composer: type[Composing] = FASTEST) -> list[Document]:
+    """All documents of a file."""
+    return list(File.read(path, content, composer=composer).documents())
+
+
+def written_at(file: File, node: Node) -> str:
+    """What stands in the file's bytes where the node is said to be."""
+    span = file.span(node.start_mark.index, node.end_mark.index)
+    return file.content[span.start : span.end].decode()
+
+
+def read_back(file: File, node: Node) -> object:
     """A value, each scalar of it read from the bytes of its span."""
     if isinstance(node, MappingNode):
-        return {read_back(parsed, key): read_back(parsed, value) for key, value in node.value}
+        return {read_back(file, key): read_back(file, value) for key, value in node.value}
     if isinstance(node, SequenceNode):
-        return [read_back(parsed, item) for item in node.value]
-    span = parsed.span(node.start_mark.index, node.end_mark.index)
-    return json.loads(parsed.content[span.start : span.end])
+        return [read_back(file, item) for item in node.value]
+    return json.loads(written_at(file, node))
 
 
 def nodes(node: Node) -> list[Node]:

@@ -3,7 +3,7 @@
 import pytest
 
 from gitops_backup.domain.reasons import Reason
-from gitops_backup.sources.documents import Composing, PureComposer, libyaml, parse
+from gitops_backup.sources.documents import Composing, File, PureComposer, libyaml
 from gitops_backup.sources.edits import apply
 from gitops_backup.sources.manifests import FileEdit, find_images, rewrite
 from gitops_backup.sources.proof import prove
@@ -148,7 +148,7 @@ def test_pod_templates_are_found_in_every_kind(kind: str) -> None:
     for key in reversed(way.split(".")):
         pod = f"{{{key}: {pod}}}"
     content = f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: x}}\n<<: {pod}\n"
-    (manifest,) = find_images(parse("x.yaml", content.encode()))
+    (manifest,) = find_images(File.read("x.yaml", content.encode()))
     assert manifest.identity("ns") == ObjectId(version.rpartition("/")[0], kind, "ns", "x")
     assert [(i.container, i.init, i.text) for i in manifest.images] == [("i", True, "a"), ("c", False, "b")]
 
@@ -322,15 +322,15 @@ def edit(
     composer: type[Composing] = LIBYAML,
 ) -> bytes:
     """The content with the replacements made, proven; they are the sample's unless given."""
-    before = parse(path, content, composer=composer)
+    before = File.read(path, content, composer=composer)
     result = rewrite(before, find_images(before), wanted or [replacement()], namespace=namespace)
     assert result.refused == ()
     after = apply(content, result.splices)
-    prove(before, parse(path, after, composer=composer), result.intended)
+    prove(before, File.read(path, after, composer=composer), result.intended)
     return after
 
 
 def attempt(content: bytes, *wanted: Replacement) -> FileEdit:
     """What comes of the replacements, which are the sample's unless given."""
-    parsed = parse("web.yaml", content)
-    return rewrite(parsed, find_images(parsed), wanted or [replacement()], namespace="default")
+    file = File.read("web.yaml", content)
+    return rewrite(file, find_images(file), wanted or [replacement()], namespace="default")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from yaml.nodes import MappingNode, Node, SequenceNode
 
-from gitops_backup.sources.documents import Position, parse
+from gitops_backup.sources.documents import Document, File
 from gitops_backup.sources.mappings import entries, find, items, text
 
 # what sigs.k8s.io/yaml 1.6.0 makes of each
@@ -27,31 +27,31 @@ READ = {
 def test_the_entry_that_holds_is_found(case: tuple[str, dict[str, Any]]) -> None:
     """Looking up one key, and listing all of them, agree with Argo CD, and say the way to the value."""
     written, expected = case
-    parsed = parse("a.yaml", written.encode())
-    root = parsed.roots[0]
+    document = read(written.encode())
+    root = document.root
     assert isinstance(root, MappingNode)
     assert plain(root) == expected
     for key, value in expected.items():
         found = find(root, key)
         assert found is not None
         assert plain(found.node) == value
-        assert parsed.at(Position(0, found.steps)) is found.node
+        assert document.at(found.steps) is found.node
     for _, held in entries(root):
-        assert parsed.at(Position(0, held.steps)) is held.node
+        assert document.at(held.steps) is held.node
 
 
 def test_a_way_leads_through_anchors() -> None:
     """A value behind an alias has a way from the alias's place, too."""
-    parsed = parse("a.yaml", b"x: &x {i: [1, &y 2]}\nb:\n  <<: *x\nc: [*y]\n")
-    root = parsed.roots[0]
+    document = read(b"x: &x {i: [1, &y 2]}\nb:\n  <<: *x\nc: [*y]\n")
+    root = document.root
     ways = [found.steps for found in items(root, "b", "i")]
-    assert [parsed.at(Position(0, way)).value for way in ways] == ["1", "2"]
-    assert [parsed.at(Position(0, found.steps)).value for found in items(root, "c")] == ["2"]
+    assert [document.at(way).value for way in ways] == ["1", "2"]
+    assert [document.at(found.steps).value for found in items(root, "c")] == ["2"]
 
 
 def test_what_is_not_there_is_none() -> None:
     """No key, no mapping, or no scalar is no error."""
-    root = parse("a.yaml", b"a: {b: 1}\nc: [1]\n? [d]\n: e\n").roots[0]
+    root = read(b"a: {b: 1}\nc: [1]\n? [d]\n: e\n").root
     assert text(root, "a", "b") == "1"
     assert text(root, "a") is None
     assert find(root, "a", "b", "x") is None
@@ -67,3 +67,9 @@ def plain(node: Node) -> object:
     if isinstance(node, SequenceNode):
         return [plain(item) for item in node.value]
     return node.value
+
+
+def read(content: bytes) -> Document:
+    """The only document of a file."""
+    (document,) = File.read("a.yaml", content).documents()
+    return document
