@@ -102,6 +102,7 @@ class Inventory:
         self._applications: dict[ObjectKey, tuple[Application, Management]] = {}
         self._listed: dict[WorkloadKey, set[ObjectKey]] = {}
         self._instances: dict[str, set[ObjectKey]] = {}
+        self._claims: dict[str, set[WorkloadKey]] = {}
 
     # -- changes ------------------------------------------------------------------------------------------
 
@@ -109,7 +110,7 @@ class Inventory:
         """A workload is as given now, or gone."""
         with self._lock:
             entry = self._entries.setdefault(key, _Entry())
-            before = {image for _, image in entry.images}
+            before, claimed = {image for _, image in entry.images}, _claimed(entry.workload)
             entry.workload = workload
             entry.images = _images(workload) if workload is not None else ()
             after = {image for _, image in entry.images}
@@ -117,6 +118,10 @@ class Inventory:
                 _discard(self._users, image, key)
             for image in after - before:
                 self._users.setdefault(image, set()).add(key)
+            if claimed != _claimed(workload):
+                _discard(self._claims, claimed, key)
+                if _claimed(workload):
+                    self._claims.setdefault(_claimed(workload), set()).add(key)
             self._drop_if_empty(key, entry)
             if workload is not None:
                 self._look(workload, entry.images)
@@ -264,8 +269,9 @@ class Inventory:
     def tracked_by(self, application: Application) -> list[Workload]:
         """The workloads that belong to an Application, sorted by key."""
         with self._lock:
-            listed = (self.workload(key) for key in sorted(application.workloads))
-            return [w for w in listed if w is not None and self._owner(w) == _key(application)]
+            keys = application.workloads | self._claims.get(application.instance, set())
+            candidates = (self.workload(key) for key in sorted(keys))
+            return [w for w in candidates if w is not None and self._owner(w) == _key(application)]
 
     def demand(self, backup: ImageBackup) -> Demand:
         """Who asks for an ImageBackup now."""
@@ -333,9 +339,7 @@ class Inventory:
 
     def _owner(self, workload: Workload) -> ObjectKey | None:
         candidates = set(self._listed.get(workload.key, ()))
-        tracking = TrackingId.parse(workload.tracking_id) if workload.tracking_id else None
-        if tracking is not None:
-            candidates |= self._instances.get(tracking.instance, set())
+        candidates |= self._instances.get(_claimed(workload), set())
         owner = owner_of(workload, (self._applications[key][0] for key in candidates))
         return _key(owner) if owner is not None else None
 
@@ -352,6 +356,12 @@ class Inventory:
     def _drop_if_empty(self, key: WorkloadKey, entry: _Entry) -> None:
         if entry.workload is None and not entry.pods:
             self._entries.pop(key, None)
+
+
+def _claimed(workload: Workload | None) -> str:
+    """The instance of Argo CD's Application that a workload's tracking annotation names; empty for none."""
+    tracking = TrackingId.parse(workload.tracking_id or "") if workload is not None else None
+    return tracking.instance if tracking is not None else ""
 
 
 def _key(application: Application) -> ObjectKey:

@@ -32,6 +32,8 @@ from gitops_backup.sources.applications import Application
 _LONGEST_WAIT_SECONDS = 60.0
 _AT_A_TIME = 8
 _RECORD_TRIES = 5
+_FIRST_PAUSE_SECONDS = 60.0
+_LONGEST_PAUSE_SECONDS = 1800.0
 _MOST_TOLD = 5
 
 
@@ -77,6 +79,7 @@ class RepositoryReconciler(Reconciler):
         self._default_branches: dict[str, str] = {}
         self._waiting_since: dict[Target, float] = {}
         self._never_pushed: set[str] = set()
+        self._asked: dict[tuple[str, str], tuple[str, float, float]] = {}
         self._log = structlog.get_logger(reconciler="repository")
 
     def reconcile(self, target: Target) -> Outcome:
@@ -259,10 +262,20 @@ class RepositoryReconciler(Reconciler):
             if change is None or application.refresh_pending:
                 continue
             if drafted.commit not in application.revisions:
-                self.refresher.refresh(application.namespace, application.name)
+                self._ask(application, drafted.commit)
             elif not application.syncing:
                 note = "Git names the backup, and Argo CD has seen it; the Application is not synced"
                 self._tell(change, reason=Reason.AWAITING_SYNC, note=note)
+
+    def _ask(self, application: Application, commit: str) -> None:
+        """Ask once, and after a while again: one whose comparison fails would else be asked without end."""
+        name = application.namespace, application.name
+        asked_for, not_before, pause = self._asked.get(name, ("", 0.0, 0.0))
+        if asked_for == commit and self.clock() < not_before:
+            return
+        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS) if asked_for == commit else _FIRST_PAUSE_SECONDS
+        self._asked[name] = commit, self.clock() + pause, pause
+        self.refresher.refresh(application.namespace, application.name)
 
     def _explain(self, drafted: Draft) -> None:
         for left in drafted.left:
