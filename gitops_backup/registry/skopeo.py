@@ -8,8 +8,9 @@
   can read and that is gone afterwards. A side without credentials is told so, because an authfile without
   an entry makes it look into the docker config of the home folder next.
 - Its home is a folder of ours with an empty registries.conf: so the machine's mirrors, short names, lookaside
-  signature stores and credential helpers change nothing. Its cache of where blobs are, whose lock it waits
-  for without a limit, is in there as well, and shared with nobody.
+  signature stores and credential helpers change nothing.
+- Its cache of where blobs are is in there as well: a layer that another backup has is neither read nor sent
+  again. It waits for the cache's lock without a limit, so no other program may share it.
 - `--insecure-policy`: which images may be copied is decided before, what arrived is verified afterwards, by
   digest; a container need not have a policy.json.
 - Signatures of the "simple signing" kind, which some registries serve besides the image, are left out:

@@ -186,6 +186,25 @@ def test_what_is_there_is_looked_at_and_not_copied(
     assert [seen.method for seen in backup_server.requests] == ["HEAD", "HEAD"]
 
 
+def test_a_layer_that_another_backup_has_is_neither_read_nor_sent_again(
+    parts: Parts,
+    upstream: Registry,
+    source_server: FaultyServer,
+    backup_server: FaultyServer,
+    repository: str,
+) -> None:
+    """The backup registry is told to take it from there."""
+    layer = json.loads(tiny_image(b"shared", platforms=["linux/amd64"]).top.content)["layers"][0]["digest"]
+    for name, platform in (("one", "linux/amd64"), ("two", "linux/arm64")):
+        own = f"{repository}/{name}"
+        digest = upstream.push_image(own, "1", content=b"shared", platforms=[platform])
+        parts.copier.copy(source_image(own), backup_image(own), digest)
+    assert [seen.path for seen in source_server.asked("GET", layer)] == [
+        f"/v2/{repository}/one/blobs/{layer}"
+    ]
+    assert len(backup_server.asked("POST", "mount=")) == 1
+
+
 def test_a_tag_that_moves_meanwhile_changes_nothing(
     parts: Parts, upstream: Registry, backup: Registry, repository: str
 ) -> None:
