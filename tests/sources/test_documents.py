@@ -131,15 +131,17 @@ def test_a_file_that_is_nested_too_deeply_is_refused(bomb: bytes, composer: type
         documents("web.yaml", bomb, composer=composer)
 
 
-def test_what_people_nest_is_read() -> None:
-    """A hundred levels are fine in any style."""
+@pytest.mark.parametrize("composer", COMPOSERS.values(), ids=COMPOSERS.keys())
+def test_what_is_not_too_deep_is_read(composer: type[Composing]) -> None:
+    """Up to the limit all parsers do their work, ruamel.yaml too."""
     for content in (
-        b"[" * 100 + b"]" * 100,
-        b"- " * 100 + b"a",
-        b"\n".join(b"  " * level + b"a:" for level in range(100)),
-        b'{"a":' * 100 + b"1" + b"}" * 100,
+        b"[" * DEEPEST + b"]" * DEEPEST,
+        b"- " * DEEPEST + b"a",
+        b"\n".join(b" " * level + b"a:" for level in range(DEEPEST)),
+        b'{"a":' * DEEPEST + b"1" + b"}" * DEEPEST,
+        b"[&x a, &x b, " + b"[" * (DEEPEST - 1) + b"]" * DEEPEST,
     ):
-        assert documents("web.yaml", content)
+        assert documents("web.yaml", content, composer=composer)
 
 
 def test_many_brackets_side_by_side_are_read() -> None:
