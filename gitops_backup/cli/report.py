@@ -1,10 +1,11 @@
 """`gitops-backup report`: the dry run, by the very plan that the controller acts on."""
 
+import json
 import os
 import shutil
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,8 +32,9 @@ from gitops_backup.controller.targets import management
 from gitops_backup.domain.backups import ImageBackup
 from gitops_backup.domain.planning import Plan, decide
 from gitops_backup.domain.policy import Mode, Policy
-from gitops_backup.domain.workloads import Kind
-from gitops_backup.errors import UsageError
+from gitops_backup.domain.workloads import Kind, WorkloadKey
+from gitops_backup.errors import GitopsBackupError, UsageError
+from gitops_backup.report.changes import render_changes
 from gitops_backup.report.model import FileReport, Place, Report
 from gitops_backup.report.table import render
 from gitops_backup.settings import Settings
@@ -66,12 +68,22 @@ def report(
     selector: str | None,
     **flags: Any,
 ) -> None:
-    """Show what would be copied, committed and patched, and what is blocked and why. Writes nothing."""
+    """Show what would be copied, committed and patched, and what is blocked and why. Writes nothing.
+
+    Exits with 0; with --exit-code, with 1 when something is due or blocked; with 2 when there is no report.
+    """
     options.configure_process()
     settings = options.settings(flags)
-    connection = connect(kubeconfig=options.kubeconfig, context=options.context)
     policy = settings.policy(mode=settings.mode or Mode.REPORT)
-    made = _report(connection, settings, policy, namespace=namespace, selector=selector, diff=diff)
+    try:
+        connection = connect(kubeconfig=options.kubeconfig, context=options.context)
+        made = _report(connection, settings, policy, namespace=namespace, selector=selector, diff=diff)
+    except GitopsBackupError as error:
+        # 1 says that something is due
+        raise UsageError(error.message, hint=error.hint) from error
+    if not made.workloads:
+        where = f" in the namespace {namespace}" if namespace is not None else ""
+        click.echo(f"no Deployment or DaemonSet found{where}", err=True)
     _print(made, output)
     if exit_code and not made.clean:
         sys.exit(1)
@@ -87,12 +99,12 @@ def _report(
     diff: bool,
 ) -> Report:
     inventory = snapshot(connection, policy)
-    wanted = _selected(connection, namespace, selector)
+    wanted = _selected(connection, selector) if selector is not None else None
     plan = Plan(
         tuple(
             decide(workload, inventory, policy)
             for workload in inventory.workloads()
-            if wanted is None or (workload.key.kind, workload.key.namespace, workload.key.name) in wanted
+            if namespace in {None, workload.key.namespace} and (wanted is None or workload.key in wanted)
         )
     )
     with open_git(settings, threading.Event()) as git:
@@ -120,7 +132,13 @@ def _place(place: foresight.Place) -> Place:
 
 def _file(change: foresight.Change) -> FileReport:
     repository = change.target.repository if change.target is not None else None
-    return FileReport(repository=repository, branch=change.branch, path=change.path, diff=change.diff)
+    return FileReport(
+        repository=repository,
+        branch=change.branch,
+        commit=change.commit,
+        path=change.path,
+        diff=change.diff,
+    )
 
 
 def snapshot(connection: Connection, policy: Policy) -> Inventory:
@@ -155,33 +173,24 @@ def _require_backups(connection: Connection) -> None:
         )
 
 
-def _selected(
-    connection: Connection, namespace: str | None, selector: str | None
-) -> set[tuple[str, str, str]] | None:
-    if namespace is None and selector is None:
-        return None
-    found: set[tuple[str, str, str]] = set()
+def _selected(connection: Connection, selector: str) -> Collection[WorkloadKey]:
+    found: set[WorkloadKey] = set()
     for kind, resource in ((Kind.DEPLOYMENT, DEPLOYMENTS), (Kind.DAEMON_SET, DAEMON_SETS)):
-        for page in connection.list_pages(resource.path(namespace), label_selector=selector):
-            found |= {(kind, o["metadata"]["namespace"], o["metadata"]["name"]) for o in page["items"]}
+        for page in connection.list_pages(resource.path(), label_selector=selector):
+            metadata = (item["metadata"] for item in page["items"] or ())
+            found |= {WorkloadKey(kind, each["namespace"], each["name"]) for each in metadata}
     return found
 
 
 def _print(made: Report, output: str) -> None:
     if output == "json":
-        click.echo(made.model_dump_json(indent=2))
+        # a path in Git may hold bytes that are no UTF-8; JSON can say them in ASCII alone
+        click.echo(json.dumps(made.model_dump(), indent=2))
         return
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else None
-    click.echo(render(made, width=width, colours=_colours(terminal)), nl=False)
-    for text in _diffs(made):
-        click.echo(text, nl=False)
-
-
-def _colours(terminal: bool) -> bool:
-    return terminal and not os.environ.get("NO_COLOR")
-
-
-def _diffs(made: Report) -> Iterable[str]:
-    for file in made.files:
-        yield f"\n{file.diff}"
+    colours = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    text = render(made, width=width, colours=colours)
+    changes = render_changes(made, colours=colours)
+    # files may hold bytes that are no UTF-8
+    click.echo("\n".join(filter(None, (text, changes))).encode("utf-8", "surrogateescape"), nl=False)

@@ -10,9 +10,10 @@ from typing import Protocol
 
 from gitops_backup.controller.messages import ImageChange
 from gitops_backup.domain.reasons import Reason
+from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application, Source
 from gitops_backup.sources.replacements import ImageUse, ObjectId, Refused, Replacement, ShapeResult
-from gitops_backup.sources.shapes import edit_source
+from gitops_backup.sources.shapes import edit_source, files_to_read
 from gitops_backup.sources.trees import Tree, folder_of
 
 
@@ -131,7 +132,8 @@ def draft(branch: Branch, commit: str, parts: Sequence[Part]) -> Draft:
     Raises what reading the clone raises; whatever is wrong with one file or source is a reason in the draft.
     """
     tree = Tree({path: entry.mode for path, entry in branch.tree(commit).items()})
-    files = branch.read(commit, _paths(tree, parts))
+    read = [files_to_read(part.application, source, tree) for part in parts for source in part.sources]
+    files = branch.read(commit, {path for paths in read for path in paths})
     made = Draft(commit)
     # what one Application's edit made of a file is what the next one finds there
     contents = dict(files.contents) | dict.fromkeys(files.refused, b"")
@@ -139,17 +141,6 @@ def draft(branch: Branch, commit: str, parts: Sequence[Part]) -> Draft:
         _edit(part, tree=tree, contents=contents, refused=files.refused, made=made)
     made.before = {path: files.contents[path] for path in made.files}
     return made
-
-
-def _paths(tree: Tree, parts: Sequence[Part]) -> set[str]:
-    wanted: set[str] = set()
-    for part in parts:
-        for source in part.sources:
-            folder = folder_of(source.path)
-            if folder is not None:
-                entries = tree.under(folder, recurse=source.directory.recurse)
-                wanted.update(entry.path for entry in entries if entry.is_file)
-    return wanted
 
 
 def _edit(
@@ -177,7 +168,7 @@ def _edit(
     for replacement, change in wanted.items():
         refusal = why.get(replacement)
         if refusal is not None and not (part.elsewhere and refusal.reason == Reason.NOT_FOUND_IN_SOURCE):
-            made.left.append(Left(change, refusal.reason, _explained(refusal, refused)))
+            made.left.append(Left(change, refusal.reason, _explained(refusal, part, refused)))
 
 
 def _elsewhere(refusal: Refused) -> bool:
@@ -209,8 +200,13 @@ def _strange(use: ImageUse) -> str:
     return f"{use.path}, line {use.line}, would say {use.now}, of which no verified copy is known"
 
 
-def _explained(refusal: Refused, unread: Mapping[str, str]) -> str:
-    if refusal.reason != Reason.NOT_FOUND_IN_SOURCE or not unread:
+def _explained(refusal: Refused, part: Part, unread: Mapping[str, str]) -> str:
+    folders = [folder_of(source.path) for source in part.sources]
+    here = [path for path in unread if any(folder is not None and _is_in(path, folder) for folder in folders)]
+    if refusal.reason != Reason.NOT_FOUND_IN_SOURCE or not here:
         return refusal.message
-    path, why = next(iter(unread.items()))
-    return f"{refusal.message}; {path} {why}"
+    return f"{refusal.message}; {one_line(here[0])} {unread[here[0]]}"
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return not folder or path.startswith(f"{folder}/")

@@ -1,6 +1,6 @@
 """What the controller would write, once every copy that is due is there: for the dry run."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,9 +12,11 @@ from gitops_backup.domain.planning import Action, Plan, Route, Target, Use, Work
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import WorkloadKey
 from gitops_backup.errors import GitopsBackupError
+from gitops_backup.sources.applications import Application, Source
 from gitops_backup.sources.edits import unified_diff
 
 ContainerKey = tuple[WorkloadKey, str]
+Obstacle = tuple[Reason, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +36,17 @@ class Change:
 
     target: Target | None
     branch: str | None
+    commit: str | None
     path: str
     diff: str
 
 
 @dataclass(frozen=True, slots=True)
 class Future:
-    """What would be written, where, and what stands in the way of it."""
+    """What would be written, where, and what stands in the way of it; changes are sorted, Git's first."""
 
     places: Mapping[ContainerKey, Place] = field(default_factory=dict)
-    obstacles: Mapping[ContainerKey, tuple[Reason, str]] = field(default_factory=dict)
+    obstacles: Mapping[ContainerKey, Obstacle] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -57,55 +60,133 @@ class Git(Protocol):
 
 def foresee(plan: Plan, inventory: Inventory, git: Git) -> Future:
     """What would be written for a plan, with every image copied that is to be copied."""
-    places: dict[ContainerKey, Place] = {}
-    obstacles: dict[ContainerKey, tuple[Reason, str]] = {}
-    changes = [_patched(workload) for workload in plan.workloads if workload.route == Route.PATCH]
-    problems: list[str] = []
-    for target, parts in sorted(_by_target(plan, inventory).items(), key=lambda item: str(item[0])):
-        try:
-            branch = git.open(target.url, target.branch)
-            drafted = draft(branch, branch.fetch().commit, parts)
-        except GitopsBackupError as error:
-            problems.append(f"{target}: {error}")
-            continue
-        changes += _changed(target, branch, drafted)
-        for change, written in drafted.places.items():
-            place = Place(target, branch.name, drafted.commit, written.path, written.line)
-            places[change.workload, change.container] = place
-        for left in drafted.left:
-            obstacles[left.change.workload, left.change.container] = left.reason, left.message
-        for change in drafted.done:
-            message = f"{branch.name} names the backup already; the Application is not synced"
-            obstacles[change.workload, change.container] = Reason.AWAITING_SYNC, message
-    return Future(places, obstacles, tuple(change for change in changes if change.diff), tuple(problems))
-
-
-def _coming(workload: WorkloadPlan) -> Iterable[Use]:
-    return (
-        use
-        for use in workload.uses
-        if use.external and use.action in {Action.COPY, Action.WAIT, Action.REWRITE}
+    due = _due_by_application(plan)
+    looks = _Looks(git)
+    for application in inventory.applications():
+        changes = due.get(f"{application.namespace}/{application.name}")
+        if changes:
+            looks.prepare(application, tuple(changes))
+    looks.draft()
+    patches = (_patched(workload) for workload in plan.workloads if workload.route == Route.PATCH)
+    return Future(
+        places=looks.places,
+        obstacles=looks.obstacles(),
+        changes=(*looks.changes, *(patch for patch in patches if patch.diff)),
+        problems=tuple(looks.problems),
     )
 
 
-def _by_target(plan: Plan, inventory: Inventory) -> dict[Target, list[Part]]:
+class _Looks:
+    """Looks at branches: one for each, however many Applications deploy from it and however they name it."""
+
+    def __init__(self, git: Git) -> None:
+        self.places: dict[ContainerKey, Place] = {}
+        self.changes: list[Change] = []
+        self.problems: list[str] = []
+        self._git = git
+        self._named: dict[Target, Target | str] = {}
+        self._branches: dict[Target, Branch] = {}
+        self._parts: dict[Target, list[Part]] = {}
+        self._said: dict[ContainerKey, list[Obstacle]] = {}
+
+    def prepare(self, application: Application, due: tuple[DueChange, ...]) -> None:
+        """Take note of what is due for an Application, on each branch that it deploys from."""
+        here: dict[Target, list[Source]] = {}
+        for source in application.sources:
+            target = target_of(source)
+            branch = self._open(target) if target.blocked is None else target.message
+            if isinstance(branch, Target):
+                here.setdefault(branch, []).append(source)
+            else:
+                self._say(due, target.blocked or Reason.REPOSITORY_UNAVAILABLE, branch)
+        for target, sources in here.items():
+            elsewhere = len(sources) < len(application.sources)
+            part = Part(application, tuple(sources), due, elsewhere)
+            self._parts.setdefault(target, []).append(part)
+
+    def draft(self) -> None:
+        """Draft all that is due on each branch."""
+        for target, parts in sorted(self._parts.items(), key=lambda item: str(item[0])):
+            branch = self._branches[target]
+            try:
+                drafted = draft(branch, branch.fetch().commit, parts)
+            except GitopsBackupError as error:
+                problem = self._problem(target, error)
+                for part in parts:
+                    self._say(part.due, Reason.REPOSITORY_UNAVAILABLE, problem)
+            else:
+                self._keep(target, branch, drafted)
+
+    def obstacles(self) -> dict[ContainerKey, Obstacle]:
+        """What is in the way of each container that is written nowhere: the most telling of what was said."""
+        due = {_key(each.change): None for parts in self._parts.values() for p in parts for each in p.due}
+        unplaced = [key for key in (due | self._said) if key not in self.places]
+        return {key: min(self._said.get(key, [_NOWHERE]), key=_vagueness) for key in unplaced}
+
+    def _open(self, target: Target) -> Target | str:
+        """The target with its branch by name, or why there is none."""
+        if target not in self._named:
+            try:
+                branch = self._git.open(target.url, target.branch)
+            except GitopsBackupError as error:
+                self._named[target] = self._problem(target, error)
+            else:
+                named = Target(target.repository, branch.name, target.url)
+                self._branches.setdefault(named, branch)
+                self._named[target] = named
+        return self._named[target]
+
+    def _problem(self, target: Target, error: GitopsBackupError) -> str:
+        problem = str(error) if target.repository in str(error) else f"{target}: {error}"
+        self.problems.append(problem)
+        return problem
+
+    def _keep(self, target: Target, branch: Branch, drafted: Draft) -> None:
+        for path in sorted(drafted.files):
+            diff = unified_diff(path, drafted.before[path], drafted.files[path])
+            self.changes.append(Change(target, branch.name, drafted.commit, path, diff))
+        for change, written in drafted.places.items():
+            place = Place(target, branch.name, drafted.commit, written.path, written.line)
+            self.places[_key(change)] = place
+        for left in drafted.left:
+            self._said.setdefault(_key(left.change), []).append((left.reason, left.message))
+        for change in drafted.done:
+            message = f"{branch.name} names the backup already; the Application is not synced"
+            self._said.setdefault(_key(change), []).append((Reason.AWAITING_SYNC, message))
+
+    def _say(self, due: Iterable[DueChange], reason: Reason, message: str) -> None:
+        for each in due:
+            self._said.setdefault(_key(each.change), []).append((reason, message))
+
+
+_NOWHERE = Reason.NOT_FOUND_IN_SOURCE, "none of the Application's sources describes it"
+# with several sources, what is wrong with one of them need not be why a workload is found in none
+_VAGUE = (
+    Reason.REPOSITORY_UNAVAILABLE,
+    Reason.PINNED_REVISION,
+    Reason.UNSUPPORTED_SOURCE,
+    Reason.NOT_FOUND_IN_SOURCE,
+)
+
+
+def _vagueness(obstacle: Obstacle) -> int:
+    return _VAGUE.index(obstacle[0]) + 1 if obstacle[0] in _VAGUE else 0
+
+
+def _key(change: ImageChange) -> ContainerKey:
+    return change.workload, change.container
+
+
+def _due_by_application(plan: Plan) -> dict[str, list[DueChange]]:
     due: dict[str, list[DueChange]] = {}
     for workload in plan.workloads:
         if workload.route == Route.COMMIT and workload.management is not None:
             name = workload.management.application
             due.setdefault(name, []).extend(_due(workload, name))
-    found: dict[Target, list[Part]] = {}
-    for application in inventory.applications():
-        changes = due.get(f"{application.namespace}/{application.name}")
-        targets = {target for s in application.sources if (target := target_of(s)).blocked is None}
-        for target in targets if changes else ():
-            here = tuple(s for s in application.sources if target_of(s) == target)
-            elsewhere = len(here) < len(application.sources)
-            found.setdefault(target, []).append(Part(application, here, tuple(changes or ()), elsewhere))
-    return found
+    return due
 
 
-def _due(workload: WorkloadPlan, application: str) -> Iterable[DueChange]:
+def _due(workload: WorkloadPlan, application: str) -> Iterator[DueChange]:
     for use in _coming(workload):
         if use.source is not None and use.backup is not None:
             change = ImageChange(
@@ -119,11 +200,19 @@ def _due(workload: WorkloadPlan, application: str) -> Iterable[DueChange]:
             yield DueChange(change, use.container.init)
 
 
+def _coming(workload: WorkloadPlan) -> Iterator[Use]:
+    return (
+        use
+        for use in workload.uses
+        if use.external and use.action in {Action.COPY, Action.WAIT, Action.REWRITE}
+    )
+
+
 def _patched(workload: WorkloadPlan) -> Change:
     """The images of a workload before and after a patch, in the form of a diff."""
     before, after = _lines(workload.uses, ()), _lines(workload.uses, tuple(_coming(workload)))
     name = str(workload.workload.key)
-    return Change(None, None, name, unified_diff(name, before, after) if before != after else "")
+    return Change(None, None, None, name, unified_diff(name, before, after))
 
 
 def _lines(uses: Sequence[Use], changed: Sequence[Use]) -> bytes:
@@ -133,10 +222,3 @@ def _lines(uses: Sequence[Use], changed: Sequence[Use]) -> bytes:
         kind = "initContainer" if use.container.init else "container"
         lines.append(f"{kind} {use.container.name}: {image}\n")
     return "".join(lines).encode()
-
-
-def _changed(target: Target, branch: Branch, drafted: Draft) -> list[Change]:
-    return [
-        Change(target, branch.name, path, unified_diff(path, drafted.before[path], drafted.files[path]))
-        for path in sorted(drafted.files)
-    ]

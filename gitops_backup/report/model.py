@@ -4,12 +4,17 @@ It is the plan of the controller itself, put into words. The JSON form is versio
 are added and never change their meaning.
 """
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from enum import StrEnum
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from gitops_backup.domain.backups import ImageBackup, Phase
+from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.planning import Action, Backups, Plan, Route, Use, WorkloadPlan
 from gitops_backup.domain.policy import Policy
@@ -20,6 +25,23 @@ ContainerKey = tuple[WorkloadKey, str]
 """A workload and the name of a container of it."""
 
 FORMAT: Literal["gitops-backup/report/v1"] = "gitops-backup/report/v1"
+
+
+class Standing(StrEnum):
+    """How it stands with a container: what the report counts."""
+
+    SETTLED = "settled"
+    """Nothing is to be done, or no more than a copy."""
+    DUE = "due"
+    """It is to be rewritten now."""
+    COMING = "coming"
+    """It is to be rewritten once its image is copied."""
+    WAITING = "waiting"
+    """It is not rewritten yet, for a reason that passes by itself."""
+    BLOCKED = "blocked"
+    """It is not rewritten, for a reason that does not pass by itself."""
+    LEFT_ALONE = "left alone"
+    """It is out of scope."""
 
 
 class _Part(BaseModel):
@@ -50,6 +72,10 @@ class ContainerReport(_Part):
     """Whether it is an init container."""
     image: str
     """The image as the workload names it."""
+    external: bool
+    """Whether it comes from a registry that its owner does not control."""
+    protected: bool
+    """Whether it is a backup that is there, or has a verified one, or is trusted."""
     backup: str | None
     """The name of its backup, where there is one to be."""
     digest: str | None
@@ -66,6 +92,17 @@ class ContainerReport(_Part):
     """What a person can do."""
     place: Place | None
     """Where it is written in Git, where that was looked up."""
+
+    @property
+    def standing(self) -> Standing:
+        """How it stands with it."""
+        if self.then is not None:
+            return Standing.DUE if self.action == Action.REWRITE else Standing.COMING
+        if self.reason is None:
+            return Standing.SETTLED
+        if self.reason in _OUT_OF_SCOPE:
+            return Standing.LEFT_ALONE
+        return Standing.WAITING if self.reason in _PASSING else Standing.BLOCKED
 
 
 class WorkloadReport(_Part):
@@ -112,6 +149,8 @@ class FileReport(_Part):
     """The repository's URL; null for a patch in the cluster."""
     branch: str | None
     """The branch."""
+    commit: str | None
+    """The commit that the change is on top of."""
     path: str
     """The file, or the workload."""
     diff: str
@@ -125,6 +164,8 @@ class Summary(_Part):
     """Workloads looked at."""
     containers: int
     """Their containers."""
+    scope: int
+    """Containers in scope: all but those that are left alone."""
     external: int
     """Containers in scope whose image comes from a registry that its owner does not control."""
     protected: int
@@ -133,10 +174,14 @@ class Summary(_Part):
     """Images to be copied."""
     rewrites: int
     """Containers to be rewritten now."""
+    coming: int
+    """Containers to be rewritten once their images are copied."""
+    waiting: int
+    """Containers that are not rewritten yet, for a reason that passes by itself."""
     blocked: int
-    """Containers that stay on a source for a reason that does not pass by itself."""
+    """Containers that are not rewritten, copied or not, for a reason that does not pass by itself."""
     coverage: float
-    """The share of containers in scope that would survive the loss of every foreign registry, from 0 to 1."""
+    """`protected` as a share of `scope`: what would survive the loss of every foreign registry, 0 to 1."""
 
 
 class Report(_Part):
@@ -161,8 +206,10 @@ class Report(_Part):
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is due and nothing is blocked."""
-        return not (self.summary.copies or self.summary.rewrites or self.summary.blocked or self.problems)
+        """Whether nothing is due, and nothing waits or is blocked."""
+        found = self.summary
+        due = found.copies or found.rewrites or found.coming or found.waiting or found.blocked
+        return not (due or self.problems)
 
     @classmethod
     def of(
@@ -183,7 +230,7 @@ class Report(_Part):
         return cls(
             mode=policy.mode,
             backup_repository=str(policy.naming.prefix),
-            summary=_summary(plan, workloads, backups),
+            summary=_summary(plan, workloads),
             images=images,
             workloads=workloads,
             files=tuple(files),
@@ -203,6 +250,9 @@ _PASSING = frozenset(
         Reason.DESTINATION_UNAVAILABLE,
     }
 )
+
+
+_NOT_COPIED = (Reason.BACKUP_PENDING, EXPLANATIONS[Reason.BACKUP_PENDING].meaning)
 
 
 def _obstructed(plan: WorkloadPlan, obstacles: Mapping[ContainerKey, tuple[Reason, str]]) -> WorkloadPlan:
@@ -250,66 +300,78 @@ def _workload(
 def _container(
     use: Use, plan: WorkloadPlan, backups: Backups, *, place: Place | None, obstructed: bool
 ) -> ContainerReport:
-    record = backups.of_source(use.source) if use.source is not None else None
+    record = _record(use, backups)
+    verified = record is not None and record.verified
     coming = use.external and use.action in {Action.COPY, Action.WAIT, Action.REWRITE}
-    reason = use.reason or (plan.blocked if coming else None)
+    reason, message = use.reason, use.message
+    if reason is None and coming:
+        reason, message = plan.blocked, plan.message
+    elif reason is None and use.action == Action.KEEP and use.source is not None and not verified:
+        reason, message = record.failure() if record is not None else _NOT_COPIED
     return ContainerReport(
         name=use.container.name,
         init=use.container.init,
         image=use.container.image,
+        external=use.external,
+        protected=verified or (use.action == Action.KEEP and use.source is None),
         backup=str(use.backup) if use.backup is not None else None,
-        digest=record.status.digest if record is not None and record.verified else None,
+        digest=record.status.digest if record is not None and verified else None,
         action=use.action,
         then=plan.route if coming and not obstructed else None,
         reason=reason,
-        message=use.message or (plan.message if coming else ""),
+        message=message,
         remedy=EXPLANATIONS[reason].remedy if reason is not None else "",
         place=place,
     )
 
 
+def _record(use: Use, backups: Backups) -> ImageBackup | None:
+    """The ImageBackup of the use's very source, under the name that is planned for."""
+    record = backups.of_source(use.source) if use.source is not None else None
+    if record is None or record.image != use.source or record.status.backup not in {None, str(use.backup)}:
+        return None
+    return record
+
+
 def _images(plan: Plan, backups: Backups, policy: Policy) -> tuple[ImageReport, ...]:
-    users: dict[str, set[WorkloadKey]] = {}
-    sources = {}
+    users: dict[Reference, set[WorkloadKey]] = {}
     for workload in plan.workloads:
         for use in workload.uses:
             if use.source is not None and use.reason not in _OUT_OF_SCOPE:
-                sources[str(use.source)] = use.source
-                users.setdefault(str(use.source), set()).add(workload.workload.key)
-    found = []
-    for text, source in sorted(sources.items()):
-        record = backups.of_source(source)
-        found.append(
-            ImageReport(
-                image=text,
-                backup=str(policy.naming.backup(source)),
-                object=object_name(source),
-                state=(record.status.phase or "PENDING") if record is not None else "Missing",
-                verified=record is not None and record.verified,
-                workloads=len(users[text]),
-            )
-        )
-    return tuple(found)
+                users.setdefault(use.source, set()).add(workload.workload.key)
+    return tuple(_image(source, len(users[source]), backups, policy) for source in sorted(users))
 
 
-def _summary(plan: Plan, workloads: Sequence[WorkloadReport], backups: Backups) -> Summary:
-    uses = [use for workload in plan.workloads for use in workload.uses]
-    scope = [use for use in uses if use.reason not in _OUT_OF_SCOPE]
-    protected = sum(_protected(use, backups) for use in scope)
-    return Summary(
-        workloads=len(workloads),
-        containers=len(uses),
-        external=sum(use.external for use in scope),
-        protected=protected,
-        copies=len(plan.copies()),
-        rewrites=sum(use.action == Action.REWRITE for use in scope),
-        blocked=sum(use.action == Action.BLOCKED and use.reason not in _PASSING for use in scope),
-        coverage=round(protected / len(scope), 4) if scope else 1.0,
+def _image(source: Reference, workloads: int, backups: Backups, policy: Policy) -> ImageReport:
+    record = backups.of_source(source)
+    if record is not None and record.image != source:
+        record = None
+    return ImageReport(
+        image=str(source),
+        backup=str(policy.naming.backup(source)),
+        object=object_name(source),
+        state=(record.status.phase or Phase.PENDING) if record is not None else "Missing",
+        verified=record is not None and record.verified,
+        workloads=workloads,
     )
 
 
-def _protected(use: Use, backups: Backups) -> bool:
-    if use.action in {Action.KEEP, Action.REWRITE}:
-        return True
-    record = backups.of_source(use.source) if use.source is not None else None
-    return record is not None and record.verified
+def _summary(plan: Plan, workloads: Sequence[WorkloadReport]) -> Summary:
+    containers = [container for workload in workloads for container in workload.containers]
+    scope = [container for container in containers if container.standing != Standing.LEFT_ALONE]
+    protected = sum(container.protected for container in scope)
+    standing = Counter(container.standing for container in scope)
+    return Summary(
+        workloads=len(workloads),
+        containers=len(containers),
+        scope=len(scope),
+        external=sum(container.external for container in scope),
+        protected=protected,
+        copies=len(plan.copies()),
+        rewrites=standing[Standing.DUE],
+        coming=standing[Standing.COMING],
+        waiting=standing[Standing.WAITING],
+        blocked=standing[Standing.BLOCKED],
+        # never rounded up to a whole that it is not
+        coverage=math.floor(10_000 * protected / len(scope)) / 10_000 if scope else 1.0,
+    )

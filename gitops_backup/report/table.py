@@ -1,98 +1,153 @@
-"""Tables for a terminal: as wide as it is, in colours only where they are wanted, whole lines in a pipe."""
+"""The report as text for people: what is next for each container, which images have a copy, and why not.
 
-import io
-from collections.abc import Iterable, Sequence
+In a pipe every row is one line. On a terminal, rows are no wider than it is.
+"""
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import math
+from collections.abc import Sequence
 
-from gitops_backup.domain.planning import Action
-from gitops_backup.report.model import ContainerReport, Report
+from gitops_backup.domain.planning import Action, Route
+from gitops_backup.errors import one_line
+from gitops_backup.report.columns import Cell, columns, folded
+from gitops_backup.report.model import ContainerReport, ImageReport, Place, Report, Standing
 
+_RED, _GREEN, _YELLOW, _CYAN, _FAINT = "31", "32", "33", "36", "2"
 _COLOURS = {
-    Action.KEEP: "green",
-    Action.REWRITE: "cyan",
-    Action.COPY: "cyan",
-    Action.ADOPT: "cyan",
-    Action.WAIT: "yellow",
-    Action.BLOCKED: "red",
+    Standing.SETTLED: _GREEN,
+    Standing.DUE: _CYAN,
+    Standing.COMING: _CYAN,
+    Standing.WAITING: _YELLOW,
+    Standing.BLOCKED: _RED,
+    Standing.LEFT_ALONE: _FAINT,
 }
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
-    """A table as kubectl prints one: no lines, headings in capitals."""
-    made = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="")
-    for column in columns:
-        made.add_column(column, overflow="fold")
-    for row in rows:
-        made.add_row(*row)
-    return made
+_WORDS = {Standing.WAITING: "wait", Standing.BLOCKED: "blocked", Standing.LEFT_ALONE: "left alone"}
+_SHOWN_OF_A_COMMIT = 12
+_LONGEST_TEXT = 2000
 
 
 def render(report: Report, *, width: int | None, colours: bool) -> str:
-    """The report as text; `width` is in columns, None for lines as long as they need to be."""
-    out = io.StringIO()
-    console = Console(
-        file=out,
-        width=width or 400,
-        force_terminal=colours,
-        no_color=not colours,
-        highlight=False,
-        color_system="standard" if colours else None,
-    )
-    console.print(
-        table(
-            ("WORKLOAD", "CONTAINER", "IMAGE", "ACTION", "REASON"),
+    """The report as text; `width` is in characters, None for lines as long as they need to be."""
+    text = _Text(report, width, colours)
+    blocks = (text.containers(), text.images(), text.reasons(), text.repositories(), text.problems())
+    return "\n".join("\n".join([*block, ""]) for block in (*blocks, text.summary()) if block)
+
+
+class _Text:
+    def __init__(self, report: Report, width: int | None, colours: bool) -> None:
+        self._report = report
+        self._width = width
+        self._colours = colours
+        self._rows = [(w.key, container) for w in report.workloads for container in w.containers]
+        places = {_branch(container.place) for _, container in self._rows if container.place is not None}
+        self._numbers = {branch: number for number, branch in enumerate(sorted(places), start=1)}
+
+    def containers(self) -> list[str]:
+        rows = [
             (
-                (
-                    str(workload.key),
-                    f"{container.name} (init)" if container.init else container.name,
-                    container.image,
-                    Text(_action(container), style=_COLOURS[container.action]),
-                    container.reason or "",
-                )
-                for workload in report.workloads
-                for container in workload.containers
-            ),
-        )
-    )
-    _print_reasons(console, report)
-    for problem in report.problems:
-        console.print(f"! {problem}", style="red", soft_wrap=True)
-    console.print(_sentence(report), soft_wrap=True)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
-
-
-def _action(container: ContainerReport) -> str:
-    if container.then is None or container.action == Action.WAIT:
-        return container.action
-    if container.action == Action.COPY:
-        return f"{container.action}, {container.then}"
-    return str(container.then)
-
-
-def _print_reasons(console: Console, report: Report) -> None:
-    seen: dict[tuple[str, str], list[str]] = {}
-    for workload in report.workloads:
-        for container in workload.containers:
-            if container.reason is not None and container.remedy:
-                seen.setdefault((container.reason, container.message), []).append(str(workload.key))
-    if seen:
-        console.print()
-        console.print(
-            table(
-                ("REASON", "WORKLOADS", "WHAT IT MEANS"),
-                ((reason, str(len(set(keys))), message) for (reason, message), keys in sorted(seen.items())),
+                str(key),
+                f"{container.name} (init)" if container.init else container.name,
+                container.image,
+                self._cell(self._next(container), _COLOURS[container.standing]),
             )
-        )
-    console.print()
+            for key, container in self._rows
+        ]
+        return self._columns(("WORKLOAD", "CONTAINER", "IMAGE", "NEXT"), rows)
+
+    def images(self) -> list[str]:
+        rows = [
+            (
+                image.image,
+                self._cell(_state(image), _GREEN if image.verified else _YELLOW),
+                str(image.workloads),
+                image.backup,
+            )
+            for image in self._report.images
+        ]
+        return self._columns(("IMAGE", "COPY", "WORKLOADS", "BACKUP"), rows)
+
+    def reasons(self) -> list[str]:
+        seen: dict[tuple[str, str, str], set[str]] = {}
+        for key, container in self._rows:
+            if container.reason is not None:
+                why = str(container.reason), container.message, container.remedy
+                seen.setdefault(why, set()).add(str(key))
+        lines: list[str] = []
+        for (reason, message, remedy), keys in sorted(seen.items()):
+            lines += self._folded(f"{reason}, {_count(len(keys), 'workload')}: {message}")
+            lines += self._folded(remedy, indent="  ")
+        return lines
+
+    def repositories(self) -> list[str]:
+        return [
+            f"[{number}] {repository} {branch} at {commit[:_SHOWN_OF_A_COMMIT]}"
+            for (repository, branch, commit), number in self._numbers.items()
+        ]
+
+    def problems(self) -> list[str]:
+        said = {container.message for _, container in self._rows}
+        unsaid = (problem for problem in self._report.problems if problem not in said)
+        return [line for problem in unsaid for line in self._folded(f"! {problem}")]
+
+    def summary(self) -> list[str]:
+        return [line for sentence in _sentences(self._report) for line in self._folded(sentence)]
+
+    def _columns(self, head: Sequence[str], rows: Sequence[Sequence[str | Cell]]) -> list[str]:
+        return columns(head, rows, width=self._width) if rows else []
+
+    def _folded(self, text: str, indent: str = "") -> list[str]:
+        line = one_line(text, limit=_LONGEST_TEXT)
+        lines = folded(line, self._width - len(indent)) if self._width is not None else [line]
+        return [indent + line for line in lines]
+
+    def _cell(self, text: str, colour: str) -> Cell:
+        return Cell(text, colour if self._colours else "")
+
+    def _next(self, container: ContainerReport) -> str:
+        """In a phrase: the steps to come, and what is in their way."""
+        steps = [self._rewrite(container)] if container.then is not None else []
+        if container.standing in _WORDS:
+            steps = [f"{_WORDS[container.standing]}: {container.reason}"]
+        if container.action in {Action.COPY, Action.ADOPT} or not steps:
+            steps = [container.action, *steps]
+        elif container.action == Action.WAIT and container.then is not None:
+            steps = [f"wait: {container.reason}", *steps]
+        first, *rest = steps
+        return ", then ".join([first[:1].upper() + first[1:], *rest])
+
+    def _rewrite(self, container: ContainerReport) -> str:
+        place = container.place
+        if container.then == Route.PATCH or place is None:
+            return "patch" if container.then == Route.PATCH else "commit"
+        return f"commit to [{self._numbers[_branch(place)]}] {place.path}:{place.line}"
 
 
-def _sentence(report: Report) -> str:
+def _branch(place: Place) -> tuple[str, str, str]:
+    return place.repository, place.branch, place.commit
+
+
+def _state(image: ImageReport) -> str:
+    if image.verified:
+        return "Verified"
+    return "Unverified" if image.state == "DONE" else image.state.capitalize()
+
+
+def _sentences(report: Report) -> tuple[str, str]:
     summary = report.summary
+    seen = f"{_count(summary.containers, 'container')} in {_count(summary.workloads, 'workload')}"
+    due = [
+        f"{_count(summary.copies, 'image')} to copy",
+        f"{_count(summary.rewrites, 'container')} to rewrite now",
+        f"{summary.coming} once copied",
+        f"{summary.waiting} waiting",
+        f"{summary.blocked} blocked",
+    ]
+    share = f"{summary.protected} of {_count(summary.scope, 'container')} in scope"
     return (
-        f"Workloads: {summary.workloads}, containers: {summary.containers}. Images to copy: {summary.copies},"
-        f" containers to rewrite now: {summary.rewrites}, blocked: {summary.blocked}."
-        f" Would survive the loss of every foreign registry: {summary.coverage:.0%}."
+        f"{seen}, planned for mode {report.mode}: {', '.join(due)}.",
+        # rounded down: 100% means all of them
+        f"Would survive the loss of every foreign registry: {share}, {math.floor(100 * summary.coverage)}%.",
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
