@@ -1,9 +1,10 @@
 """The command: it parses, wires, and exits; each class of error has its exit code.
 
-0 is success; 1 what went wrong; 2 a command that could not begin as it was asked to. No error of a user's
-shows a traceback.
+0 is success; 1 what went wrong; 2 a command that could not begin as it was asked to; 130 Ctrl-C; 141 a pipe
+that nobody reads any more, as a shell has it. An error of a user's is one line, and shows no traceback.
 """
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,12 @@ import click
 from gitops_backup import __version__
 from gitops_backup.cli.context import Globals
 from gitops_backup.cli.logging import LogFormat
-from gitops_backup.errors import GitopsBackupError, UsageError
+from gitops_backup.errors import GitopsBackupError, UsageError, one_line
+from gitops_backup.process import ProgramMissing
+
+_INTERRUPTED = 130
+_NOBODY_READS = 141
+_LONGEST_MESSAGE = 4000
 
 # imported when used: the controller's libraries take half a second that `name` need not wait for
 _COMMANDS = {
@@ -35,6 +41,14 @@ class _Commands(click.Group):
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)  # noqa: S101, the table above is ours
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # what is left in the buffer would be written again at the exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(_NOBODY_READS)
 
 
 @click.group(
@@ -72,20 +86,22 @@ def main() -> None:
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
-        code = 130
-    except click.ClickException as error:
+        code = _INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code
-    except UsageError as error:
-        code = _say(error, 2)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx is not None else "gitops-backup"
+        code = _say(f"{error.format_message()} (see {command} --help)", error.exit_code)
+    except click.ClickException as error:
+        code = _say(error.format_message(), error.exit_code)
+    except (UsageError, ProgramMissing) as error:
+        code = _say(str(error), 2)
     except GitopsBackupError as error:
-        code = _say(error, 1)
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = 1
+        code = _say(str(error), 1)
     sys.exit(code)
 
 
-def _say(error: GitopsBackupError, code: int) -> int:
-    click.echo(f"gitops-backup: {error}", err=True)
+def _say(message: str, code: int) -> int:
+    click.echo(f"gitops-backup: {one_line(message, limit=_LONGEST_MESSAGE)}", err=True)
     return code

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -30,6 +31,9 @@ from gitops_backup.settings import Settings
 @click.pass_obj
 def run(options: Globals, /, **flags: Any) -> None:
     """Run the controller until it is told to stop (SIGTERM, Ctrl-C)."""
+    stop = threading.Event()
+    # as long as nothing runs that has to come to its end, the process may just end
+    _on_signal(lambda: sys.exit(0))
     options.configure_process()
     settings = options.settings(flags)
     if settings.mode is None:
@@ -40,15 +44,18 @@ def run(options: Globals, /, **flags: Any) -> None:
     connection = connect(kubeconfig=options.kubeconfig, context=options.context)
     has_applications = serves(connection, APPLICATIONS)
     _check(connection, policy, applications=has_applications)
-    stop = threading.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, lambda *_: stop.set())
+    _on_signal(stop.set)
     with ExitStack() as stack:
         ended = _serve(stack, Assembly(connection, settings, policy, stack), settings, stop)
     sys.stdout.flush()
     if not ended:
         # a worker hangs in something that cannot be interrupted; whatever it was is done again next time
         os._exit(0)
+
+
+def _on_signal(act: Callable[[], None]) -> None:
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: act())
 
 
 def _check(connection: Connection, policy: Policy, *, applications: bool) -> None:

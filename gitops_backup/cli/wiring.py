@@ -30,6 +30,7 @@ from gitops_backup.domain.workloads import ANNOTATION, Kind, Pod, Workload, Work
 from gitops_backup.errors import UsageError
 from gitops_backup.git.commits import Identity
 from gitops_backup.git.credentials import GitCredentials, Password
+from gitops_backup.git.errors import InvalidRepositoryUrl
 from gitops_backup.git.repository import RepositoryUrl
 from gitops_backup.git.store import GitStore
 from gitops_backup.registry.client import RegistryClient
@@ -92,15 +93,23 @@ def open_registries(settings: Settings, policy: Policy, cancel: threading.Event)
 
 
 def open_git(settings: Settings, cancel: threading.Event) -> GitStore:
-    """The clones. Raises `UsageError` for what is wrong in the settings, or with git."""
-    return GitStore(
-        settings.cache / "git",
-        identity=Identity(settings.git_author_name, settings.git_author_email),
-        credentials=_git_credentials(settings),
-        timeout=settings.git_timeout,
-        environment={name: os.environ[name] for name in _HANDED_ON_TO_GIT if name in os.environ},
-        cancel=cancel,
-    )
+    """The clones. Raises `UsageError` for what is wrong in the settings, with the cache, or with git."""
+    folder = settings.cache / "git"
+    credentials = _git_credentials(settings)
+    try:
+        return GitStore(
+            folder,
+            identity=Identity(settings.git_author_name, settings.git_author_email),
+            credentials=credentials,
+            timeout=settings.git_timeout,
+            environment={name: os.environ[name] for name in _HANDED_ON_TO_GIT if name in os.environ},
+            cancel=cancel,
+        )
+    except OSError as error:
+        raise UsageError(
+            f"the folder {folder} for clones cannot be used: {error.strerror}",
+            hint="set cache to a folder that can be written to",
+        ) from error
 
 
 class Feed:
@@ -187,6 +196,11 @@ def _locations(settings: Settings) -> Locations:
 def _source_credentials(settings: Settings) -> Credentials:
     if settings.source_authfile is None:
         return Anonymous()
+    if not settings.source_prefixes:
+        raise UsageError(
+            "there is a source_authfile, and no prefix that it is for",
+            hint="set source_prefixes, for example to registry.example.com/private",
+        )
     prefixes = [Prefix.parse(text) for text in settings.source_prefixes]
     return SourceCredentials(Authfile.read(settings.source_authfile), prefixes)
 
@@ -217,16 +231,22 @@ def _from_folder(folder: Path) -> tuple[str, str]:
 
 
 def _git_credentials(settings: Settings) -> list[GitCredentials]:
-    has_password = settings.git_username is not None and settings.git_password is not None
-    if settings.git_credentials is None and not has_password:
+    given = {"username": settings.git_username, "password": settings.git_password}
+    missing = [name for name, value in given.items() if value is None]
+    if settings.git_credentials is None and len(missing) == len(given):
         return []
+    if settings.git_credentials is None and missing:
+        raise UsageError(f"the {missing[0]} for Git is missing", hint="set both, or neither")
     if settings.git_prefix is None:
         raise UsageError(
             "there are Git credentials, and no URL that they are for",
             hint="set git_prefix, for example to https://git.example/team",
         )
-    if settings.git_credentials is not None:
-        return [GitCredentials.from_folder(settings.git_prefix, settings.git_credentials)]
-    assert settings.git_username is not None and settings.git_password is not None  # noqa: S101, PT018
-    login = Password(settings.git_username, settings.git_password.get_secret_value())
-    return [GitCredentials(RepositoryUrl.parse_prefix(settings.git_prefix), login)]
+    try:
+        if settings.git_credentials is not None:
+            return [GitCredentials.from_folder(settings.git_prefix, settings.git_credentials)]
+        password = settings.git_password.get_secret_value() if settings.git_password is not None else ""
+        login = Password(settings.git_username or "", password)
+        return [GitCredentials(RepositoryUrl.parse_prefix(settings.git_prefix), login)]
+    except InvalidRepositoryUrl as error:
+        raise UsageError(f"the setting 'git_prefix' is wrong: {error.message}", hint=error.hint) from error
