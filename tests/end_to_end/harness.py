@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -36,13 +36,16 @@ class Controller:
 
     Passwords reach it as they would in a cluster: those of the registry through the environment, those of Git
     as mounted files. At the exit it is stopped, if it still runs, and must end in time and in good order; its
-    log must not speak of an error.
+    log must not speak of an error. `rights` are those of argocd/rights that it is given beside its mode's.
     """
 
-    def __init__(self, sandbox: Sandbox, mode: str, *, folder: Path, **settings: Any) -> None:
+    def __init__(
+        self, sandbox: Sandbox, mode: str, *, folder: Path, rights: Sequence[str] = (), **settings: Any
+    ) -> None:
         self.sandbox = sandbox
         self.mode = mode
         self._folder = folder
+        self._rights = rights
         self._log = folder / "log"
         self._settings = {
             **sandbox.settings,
@@ -58,7 +61,7 @@ class Controller:
 
     def __enter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
-        kubeconfig = grant(self.sandbox, self.mode)
+        kubeconfig = grant(self.sandbox, self.mode, *self._rights)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -132,14 +135,15 @@ class Controller:
         return self.metric("gitops_backup_images", action=action, reason=reason)
 
     def metric(self, name: str, **labels: str) -> int:
-        """The value of a metric; 0 when it has none."""
+        """The sum of a metric's series with these labels; 0 where there is none."""
+        total = 0.0
         wanted = {f'{key}="{value}"' for key, value in labels.items()}
         for line in self.metrics().splitlines():
             series, _, value = line.rpartition(" ")
             found, _, listed = series.partition("{")
-            if found == name and wanted == set(filter(None, listed.rstrip("}").split(","))):
-                return int(float(value))
-        return 0
+            if found == name and wanted <= set(listed.rstrip("}").split(",")):
+                total += float(value)
+        return int(total)
 
     def stop(self) -> None:
         """SIGTERM, as a kubelet sends it; the end must come in time, with the exit code 0."""

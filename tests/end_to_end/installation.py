@@ -26,9 +26,13 @@ _ROLES = ("Role", "ClusterRole")
 _BINDINGS = ("RoleBinding", "ClusterRoleBinding")
 
 
-def grant(sandbox: Sandbox, mode: str) -> Path:
-    """Give the ServiceAccount the rights of this mode alone, and return a kubeconfig with its token."""
-    wanted = list(_installed(_OVERLAYS[mode]))
+def grant(sandbox: Sandbox, mode: str, *more: str) -> Path:
+    """Give the ServiceAccount the rights of this mode alone, and return a kubeconfig with its token.
+
+    `more` names what an overlay may add to its mode: folders in argocd/rights.
+    """
+    folders = [_OVERLAYS[mode], *(_ARGOCD / "rights" / each for each in more)]
+    wanted = [thing for folder in folders for thing in _installed(folder)]
     paths = {sandbox.api.path_of(thing) for thing in wanted if thing["kind"] in (*_ROLES, *_BINDINGS)}
     elsewhere = [thing for other in _OVERLAYS.values() for thing in _installed(other)]
     for thing in elsewhere:

@@ -8,21 +8,26 @@ import base64
 import itertools
 import json
 import re
+import threading
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import yaml
 
-from gitops_backup.sandbox.api import JSON_PATCH, ApiError, Json
+from gitops_backup.sandbox.api import JSON_PATCH, Api, Json
 from gitops_backup.sandbox.sandbox import Sandbox
 from gitops_backup.sandbox.waiting import until
 from tests.end_to_end.harness import Controller, wait
 from tests.end_to_end.installation import NAMESPACE
+from tests.end_to_end.repositories import Repository
 
 ANNOTATION = "k8slab.io/image-backup"
+REFRESH = "argocd.argoproj.io/refresh"
 NEVER_READY = "sandbox.example/never-ready"
 PREFIX = Sandbox.backup_repository
 
@@ -40,6 +45,7 @@ _READ_BY_PEOPLE = (
     "/api/v1/namespaces",
     _EVENTS,
 )
+_SECONDS_UNTIL_QUIET = 30.0
 _numbers = itertools.count(1)
 
 
@@ -134,24 +140,58 @@ class Scene:
         thing = manifest(kind, name, images, namespace=self.namespace, **more)
         return yaml.safe_dump(thing, sort_keys=False).encode()
 
+    def repository(self, files: Mapping[str, bytes]) -> Repository:
+        """A new repository with these files in its first commit."""
+        name = f"{self.namespace}-{next(_numbers)}"
+        self.sandbox.git.create(name, files)
+        return Repository(self.sandbox.git, name)
+
     def application(
-        self, name: str, url: str, *, path: str = ".", automated: Json | None = None, **source: Any
-    ) -> None:
-        """Apply an Application that deploys a folder of a repository; `automated` is its sync policy."""
+        self,
+        name: str,
+        repository: Repository,
+        *,
+        path: str = ".",
+        automated: Json | None = None,
+        manual: bool = False,
+        several: bool = False,
+        **source: Any,
+    ) -> str:
+        """Apply an Application that deploys a folder of a repository; returns where the API server has it.
+
+        `automated` has options of the automated sync, which is off where `manual`. `several` writes the
+        source into `sources`: the stand-in for Argo CD does not sync such an Application, so that a test can.
+        """
         self.sandbox.namespace("argocd")
-        self.api.apply(
-            {
-                "apiVersion": "argoproj.io/v1alpha1",
-                "kind": "Application",
-                "metadata": {"name": name, "namespace": "argocd"},
-                "spec": {
-                    "project": "default",
-                    "source": {"repoURL": url, "path": path, **source},
-                    "destination": {"server": "https://kubernetes.default.svc", "namespace": self.namespace},
-                    "syncPolicy": {} if automated is None else {"automated": automated},
-                },
-            }
+        where = {"repoURL": repository.url, "path": path, **source}
+        thing: Json = {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Application",
+            "metadata": {"name": name, "namespace": "argocd"},
+            "spec": {
+                "project": "default",
+                "destination": {"server": "https://kubernetes.default.svc", "namespace": self.namespace},
+                "syncPolicy": {} if manual else {"automated": automated or {}},
+                **({"sources": [where]} if several else {"source": where}),
+            },
+        }
+        return self.api.path_of(self.api.apply(thing))
+
+    def sync(self, application: str) -> None:
+        """Sync an Application by hand, and wait for the end of it."""
+        self.api.merge(application, {"operation": {"sync": {}}})
+        until(
+            lambda: "operation" not in self.api.get(application) and self.is_synced(application),
+            what="the Application to be synced",
         )
+
+    def is_synced(self, application: str) -> bool:
+        """Whether Argo CD says so."""
+        return bool(self.api.get(application).get("status", {}).get("sync", {}).get("status") == "Synced")
+
+    def refreshes(self, application: str) -> "Refreshes":
+        """Count how often a refresh of the Application is asked for, from enter to exit."""
+        return Refreshes(self.api, application)
 
     def set_image(self, workload: Workload, image: str, *, container: int = 0) -> None:
         """Change one container's image, as `kubectl set image` does."""
@@ -178,8 +218,11 @@ class Scene:
     # -- what there is ------------------------------------------------------------------------------------
 
     def images(self, workload: Workload) -> list[str]:
-        """The images of a workload's template: those of its init containers first."""
-        spec = self.api.get(workload.path)["spec"]["template"]["spec"]
+        """A workload's images, those of its init containers first; none while it is not there."""
+        found = self.api.find(workload.path)
+        if found is None:
+            return []
+        spec = found["spec"]["template"]["spec"]
         return [each["image"] for each in (*(spec.get("initContainers") or []), *spec["containers"])]
 
     def rolled_out(self, workload: Workload) -> bool:
@@ -281,19 +324,21 @@ class Scene:
             raise
         return self.status(image)
 
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, to see that nothing happens."""
+        wait(seconds)
+
     def wait_quiet(self, seconds: float = 1.5) -> dict[str, str]:
         """Wait until nothing was written for this long; returns the `versions`."""
-        seen: list[dict[str, str]] = [{}]
-
-        def look() -> bool:
-            seen.append(self.versions())
-            if seen[-1] == seen[-2]:
-                return True
+        seen = self.versions()
+        deadline = time.monotonic() + _SECONDS_UNTIL_QUIET
+        while True:
             wait(seconds)
-            return False
-
-        until(look, what="everything to be written")
-        return seen[-1]
+            before, seen = seen, self.versions()
+            if seen == before:
+                return seen
+            changed = sorted(name for name, _ in before.items() ^ seen.items())
+            assert time.monotonic() < deadline, f"still written: {changed}"
 
     def wait_event(self, about: Workload | str, reason: str, *, timeout: float = 40.0) -> Json:
         """Wait until there is an event with this reason; returns the first."""
@@ -342,6 +387,37 @@ class Scene:
         return {password for _, password in logins} | encoded
 
 
+class Refreshes:
+    """Counts how often the refresh annotation comes to an Application, between enter and exit."""
+
+    def __init__(self, api: Api, application: str) -> None:
+        self.count = 0
+        self._name = application.rpartition("/")[2]
+        collection = application.rpartition("/")[0]
+        version = api.get(collection)["metadata"]["resourceVersion"]
+        self._watch = api.watch(collection, since=version)
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._watch.end()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        before = False
+        for event in self._watch:
+            metadata = event["object"].get("metadata", {})
+            if metadata.get("name") == self._name:
+                now = REFRESH in (metadata.get("annotations") or {})
+                self.count += now and not before
+                before = now
+
+
 def manifest(
     kind: str,
     name: str,
@@ -370,11 +446,3 @@ def manifest(
             "template": {"metadata": {"labels": {"app": name}}, "spec": pod},
         },
     }
-
-
-def backup_name(image: str) -> str:
-    """The backup's name of an image of Docker Hub, such as `library/nginx:1.25`, as users know it."""
-    return f"{PREFIX}/{image.replace('/', '_', 1)}"
-
-
-__all__ = ["ANNOTATION", "NEVER_READY", "PREFIX", "ApiError", "Scene", "Workload", "backup_name", "manifest"]

@@ -137,10 +137,9 @@ def test_the_pause_switch_stops_patches_and_not_copies(scene: Scene) -> None:
 
 def test_a_workload_that_argo_cd_heals_is_not_patched(scene: Scene) -> None:
     """With selfHeal a patch would be undone within seconds: it is backed up, and refused with the reason."""
-    git, name = scene.sandbox.git, f"healed-{scene.namespace}"
-    url = git.create(name, {"app.yaml": scene.yaml("Deployment", "app", ["redis:7.2"])})
+    repository = scene.repository({"app.yaml": scene.yaml("Deployment", "app", ["redis:7.2"])})
     app = Workload("Deployment", scene.namespace, "app")
-    scene.application("healed", url, automated={"selfHeal": True})
+    scene.application("healed", repository, automated={"selfHeal": True})
     other = scene.deployment("other", NGINX)
     scene.wait_rolled_out(app)
     with scene.controller("direct") as controller:

@@ -126,11 +126,11 @@ def test_nothing_is_written_while_nothing_happens(scene: Scene) -> None:
                 what=f"the record of {image} to be complete",
             )
         before, pushes = scene.wait_quiet(), scene.pushed()
-        steps = controller.metric("gitops_backup_reconciles_total", reconciler="workload", outcome="Done")
+        steps = controller.metric("gitops_backup_reconciles_total", reconciler="workloads")
         wait(6)
         assert scene.versions() == before
         assert scene.pushed() == pushes
-        again = controller.metric("gitops_backup_reconciles_total", reconciler="workload", outcome="Done")
+        again = controller.metric("gitops_backup_reconciles_total", reconciler="workloads")
         assert again >= steps + 3 * 3, "the workloads were not looked at again"
     assert scene.images(waiting) == ["postgres:16"]
     assert scene.images(blocked) == ["acme/taken:1"]
