@@ -1,8 +1,13 @@
-"""Events, written in the background: nothing waits for what is only there to be read."""
+"""Events, written in the background: nothing waits for what is only there to be read.
+
+What stays as it is is told once in ten minutes, so that a cluster in which nothing happens is not written to.
+"""
 
 import queue
 import threading
-from collections.abc import Mapping
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from gitops_backup.cluster.events import EventRecorder
@@ -11,15 +16,23 @@ from gitops_backup.domain.backups import ImageBackup
 from gitops_backup.domain.workloads import WorkloadKey
 
 _MOST_WAITING = 10_000
+_MOST_REMEMBERED = 10_000
+_QUIET_SECONDS = 600.0
 
 _Event = tuple[Mapping[str, str], str, str, Literal["Normal", "Warning"]]
 
 
 class Announcer:
-    """Tells what happened on ImageBackups and workloads; when too much waits, the newest is lost."""
+    """Tells what happened on ImageBackups and workloads; when too much waits, the newest is lost.
 
-    def __init__(self, recorder: EventRecorder) -> None:
+    `clock` returns seconds that never go back.
+    """
+
+    def __init__(self, recorder: EventRecorder, clock: Callable[[], float] = time.monotonic) -> None:
         self._recorder = recorder
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._told: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         self._waiting: queue.Queue[_Event | None] = queue.Queue(_MOST_WAITING)
         self._thread = threading.Thread(target=self._write, name="events", daemon=True)
 
@@ -60,10 +73,24 @@ class Announcer:
         self._put((regarding, reason, note, "Warning" if warning else "Normal"))
 
     def _put(self, event: _Event) -> None:
+        regarding, reason, note, _ = event
+        if self._was_told((regarding["uid"], reason, note)):
+            return
         try:
             self._waiting.put_nowait(event)
         except queue.Full:
             return
+
+    def _was_told(self, what: tuple[str, str, str]) -> bool:
+        now = self._clock()
+        with self._lock:
+            if now - self._told.get(what, float("-inf")) < _QUIET_SECONDS:
+                return True
+            self._told[what] = now
+            self._told.move_to_end(what)
+            if len(self._told) > _MOST_REMEMBERED:
+                self._told.popitem(last=False)
+        return False
 
     def _write(self) -> None:
         while (event := self._waiting.get()) is not None:

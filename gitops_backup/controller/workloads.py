@@ -56,15 +56,13 @@ class WorkloadReconciler(Reconciler):
     suspect: Callable[[str], None]
 
     def __post_init__(self) -> None:
-        """Begin with nothing told."""
-        self._told: dict[WorkloadKey, dict[str, Reason | None]] = {}
+        """Name the log."""
         self._log = structlog.get_logger(reconciler="workload")
 
     def reconcile(self, key: WorkloadKey) -> Outcome:
         """Do the next step of the workload."""
         workload = self.inventory.workload(key)
         if workload is None or self.policy.mode == Mode.REPORT:
-            self._told.pop(key, None)
             return DONE
         plan = decide(workload, self.inventory, self.policy)
         self._tell(plan)
@@ -79,17 +77,13 @@ class WorkloadReconciler(Reconciler):
         return DONE
 
     def _tell(self, plan: WorkloadPlan) -> None:
-        """An event for what a person should look at, once for as long as it stays so."""
-        key = plan.workload.key
-        reasons = {u.container.name: u.reason for u in plan.uses if u.reason in _WORTH_AN_EVENT}
-        known = self._told.get(key, {})
-        self._told[key] = dict(reasons)
-        if not reasons:
-            del self._told[key]
+        """An event for what a person should look at."""
         for use in plan.uses:
-            if use.reason in _WORTH_AN_EVENT and known.get(use.container.name) != use.reason:
+            if use.reason in _WORTH_AN_EVENT:
                 note = f"{use.container.name}: {use.message}"
-                self.announcer.workload(key, plan.workload.uid, reason=use.reason, note=note, warning=True)
+                self.announcer.workload(
+                    plan.workload.key, plan.workload.uid, reason=use.reason, note=note, warning=True
+                )
 
     def _ask_for_backup(self, use: Use) -> None:
         if use.source is None or use.action not in {Action.COPY, Action.ADOPT}:
