@@ -4,7 +4,7 @@
   when to come back; who asks decides. A 429 lets the account cool down before anything else is sent.
 - A digest of an answer's body is computed here; what the registry says in Docker-Content-Digest has to
   agree with it.
-- At registries that count pulls a HEAD is free and a GET is not, so everything begins with a HEAD.
+- At registries that count pulls a HEAD is free, a GET of what is there is not.
 """
 
 import email.utils

@@ -111,6 +111,9 @@ class Copier:
     ) -> Copied:
         """Make the tag `destination` hold the manifest `digest` of the repository of `source`, verified.
 
+        Where all is there already, one GET of the tag, and one request for each manifest of an index, to the
+        backup registry alone; where it is not, the GET again and a HEAD at the source, beside skopeo's own.
+
         Raises `CopyFailed`: NameConflict where the tag holds something else, DigestMismatch where something
         else arrived, PlatformMissing where one of `platforms` is not in it, and every failure of the two
         registries; `ProcessCancelled` soon after `cancel` was set.
@@ -123,7 +126,7 @@ class Copier:
                 for companion, found in self._companions(source, destination, digest):
                     self._transfer(source, found.digest, companion, cancel)
                 self._transfer(source, digest, destination, cancel)
-                copied = replace(self._inspect(destination, digest, with_platform=bool(wanted)), copied=True)
+                copied = self._arrived(destination, digest, with_platform=bool(wanted))
         missing = sorted(wanted.difference(copied.platforms))
         if missing:
             raise self._not_verified(
@@ -169,18 +172,25 @@ class Copier:
 
     def _held(self, destination: Reference, digest: str, *, with_platform: bool) -> Copied | None:
         """What the tag holds; None where it is to be copied, also again because parts of it are gone."""
-        held = self._destination.head(destination)
-        if held is None:
+        top = self._destination.manifest(destination)
+        if top is None:
             return None
-        if held.digest != digest:
-            what = f"holds {held.digest}, and not {digest}"
+        if top.digest != digest:
+            what = f"holds {top.digest}, and not {digest}"
             raise self._not_verified(Reason.NAME_CONFLICT, destination, what)
         try:
-            return self._inspect(destination, digest, with_platform=with_platform)
+            return self._inspect(destination, top, with_platform=with_platform)
         except CopyFailed as error:
             if error.reason is not Reason.DIGEST_MISMATCH:
                 raise
             return None
+
+    def _arrived(self, destination: Reference, digest: str, *, with_platform: bool) -> Copied:
+        top = self._destination.manifest(destination)
+        if top is None or top.digest != digest:
+            seen = "is not there" if top is None else f"holds {top.digest}, and not {digest}"
+            raise self._not_verified(Reason.DIGEST_MISMATCH, destination, seen)
+        return replace(self._inspect(destination, top, with_platform=with_platform), copied=True)
 
     def _companions(
         self, source: Reference, destination: Reference, digest: str
@@ -221,19 +231,15 @@ class Copier:
                 error.retry_after = self._cooldowns.start(account, error.retry_after)
             raise
 
-    def _inspect(self, destination: Reference, digest: str, *, with_platform: bool) -> Copied:
-        top = self._destination.manifest(destination)
-        if top is None or top.digest != digest:
-            seen = "is not there" if top is None else f"holds {top.digest}, and not {digest}"
-            raise self._not_verified(Reason.DIGEST_MISMATCH, destination, seen)
+    def _inspect(self, destination: Reference, top: Manifest, *, with_platform: bool) -> Copied:
         if not top.children:
             platform = self._platform(destination, top) if with_platform else None
-            return Copied(digest, (), (platform,) if platform else (), _size([top]), copied=False)
+            return Copied(top.digest, (), (platform,) if platform else (), _size([top]), copied=False)
         children = [self._child(destination, child.digest) for child in top.children]
         platforms = {child.platform for child in top.children if child.platform is not None}
         manifests = [child for child in children if child is not None]
         return Copied(
-            digest,
+            top.digest,
             manifests=tuple(child.digest for child in top.children),
             platforms=tuple(sorted(platforms)),
             size=_size([top, *manifests]) if len(manifests) == len(children) else None,
