@@ -1,0 +1,15 @@
+"""Options that make the command work on the sandbox."""
+
+from pathlib import Path
+
+import pytest
+
+from gitops_backup.sandbox.sandbox import Sandbox
+
+Options = tuple[str | Path, ...]
+
+
+@pytest.fixture(scope="session")
+def options(sandbox: Sandbox) -> Options:
+    """The options for the sandbox, with an administrator's rights."""
+    return ("--kubeconfig", sandbox.kubeconfig, "--config", sandbox.settings_file)

@@ -1,0 +1,150 @@
+"""No way to the API server, or too few rights there: one line that says what is missing."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gitops_backup.sandbox.sandbox import Sandbox
+from gitops_backup.sandbox.waiting import until
+from tests.cli.command import PROJECT, refused
+from tests.cli.conftest import Options
+
+_ENV = {"BACKUP_REPOSITORY": "docker.io/acme"}
+_CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/imagebackups.k8slab.io"
+
+
+def write_kubeconfig(path: Path, server: str) -> Path:
+    """A kubeconfig for a server; returns its path."""
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
+        "clusters": [{"name": "here", "cluster": {"server": server}}],
+        "users": [{"name": "me", "user": {"token": "hunter2"}}],
+    }
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.fixture
+def no_image_backups(sandbox: Sandbox) -> Iterator[None]:
+    """The sandbox without the CustomResourceDefinition."""
+    sandbox.api.delete(_CRD)
+    served = "/apis/k8slab.io/v1alpha1"
+    until(lambda: sandbox.api.find(served) is None, what="the API server to forget ImageBackups")
+    yield
+    sandbox.apply(PROJECT / "crds")
+    until(lambda: sandbox.api.find(served) is not None, what="the API server to know ImageBackups again")
+
+
+@pytest.mark.parametrize("name", ["run", "report"])
+def test_no_kubeconfig(tmp_path: Path, name: str) -> None:
+    """The line says where it was looked for, and how to name one."""
+    told = refused(name, "--mode", "report", env={**_ENV, "HOME": str(tmp_path)})
+    assert told == (
+        f"no kubeconfig: not in a cluster, KUBECONFIG is not set and {tmp_path}/.kube/config is not there"
+        " (name one with --kubeconfig)"
+    )
+
+
+def test_a_kubeconfig_that_is_not_there(tmp_path: Path) -> None:
+    """The file is named."""
+    file = tmp_path / "config"
+    assert refused("--kubeconfig", file, "report", env=_ENV) == f"no kubeconfig at {file}"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            "contexts: [\n",
+            "is no YAML in line 2, column 1: expected the node content, but found '<stream end>'",
+        ),
+        ("[]", "is malformed: expected a mapping"),
+        ("contexts: [{name: here}]", "is malformed: here in contexts has no context"),
+        ("{}", "has no current context (choose one of: none)"),
+    ],
+)
+def test_a_malformed_kubeconfig(tmp_path: Path, content: str, told: str) -> None:
+    """The file is named, and what is wrong in it."""
+    file = tmp_path / "config"
+    file.write_text(content)
+    assert refused("--kubeconfig", file, "report", env=_ENV) == f"kubeconfig {file} {told}"
+
+
+def test_no_such_context(options: Options, sandbox: Sandbox) -> None:
+    """The line has those that there are."""
+    told = refused(*options, "--context", "nope", "report")
+    assert told == f"no context nope in kubeconfig {sandbox.kubeconfig} (there are: sandbox)"
+
+
+@pytest.mark.parametrize("name", ["run", "report"])
+def test_an_api_server_that_is_away(tmp_path: Path, name: str) -> None:
+    """Its address is named; the token is not."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    kubeconfig = write_kubeconfig(tmp_path / "config", f"https://127.0.0.1:{port}")
+    told = refused("--kubeconfig", kubeconfig, name, "--mode", "report", env=_ENV)
+    assert told == f"https://127.0.0.1:{port}: the API server does not answer: Connection refused"
+
+
+def test_credentials_that_the_api_server_does_not_know(tmp_path: Path, sandbox: Sandbox) -> None:
+    """The line says what to renew."""
+    content = yaml.safe_load(sandbox.kubeconfig.read_text())
+    content["users"][0]["user"]["token"] = "hunter2"
+    kubeconfig = tmp_path / "config"
+    kubeconfig.write_text(yaml.safe_dump(content))
+    told = refused("--kubeconfig", kubeconfig, "report", env=_ENV)
+    assert "does not accept the credentials (renew the token or the certificate)" in told
+
+
+def test_a_server_that_is_no_api_server(tmp_path: Path, sandbox: Sandbox) -> None:
+    """What it says is in the line."""
+    kubeconfig = write_kubeconfig(tmp_path / "config", f"http://{sandbox.upstream.address}")
+    assert "/version is not there: " in refused("--kubeconfig", kubeconfig, "report", env=_ENV)
+
+
+@pytest.mark.usefixtures("no_image_backups")
+def test_the_resource_definition_is_missing(options: Options, sandbox: Sandbox) -> None:
+    """The line says how to install it."""
+    for arguments in (["report"], ["run", "--mode", "report"]):
+        assert refused(*options, *arguments) == (
+            f"the API server at {sandbox.api.server} does not know ImageBackups"
+            " (kubectl apply -f crds/k8slab.io_imagebackups.yaml)"
+        )
+
+
+def test_rights_are_missing_for_the_controller(sandbox: Sandbox) -> None:
+    """Every verb and resource that this mode needs is named, at once."""
+    kubeconfig = sandbox.kubeconfig_for("nobody", "default")
+    options = ("--kubeconfig", kubeconfig, "--config", sandbox.settings_file)
+    told = refused(*options, "run", "--mode", "direct")
+    assert told.startswith("these credentials may not list deployments.apps in all namespaces; watch dep")
+    for what in (
+        "list imagebackups.k8slab.io in the namespace image-backup",
+        "update imagebackups.k8slab.io/status in the namespace image-backup",
+        "patch daemonsets.apps in all namespaces",
+        "create events.events.k8s.io in all namespaces",
+    ):
+        assert what in told
+    assert told.endswith("(see argocd/ for the rights of each mode)")
+    assert "create" not in refused(*options, "run", "--mode", "report")
+
+
+def test_rights_are_missing_for_the_report(sandbox: Sandbox) -> None:
+    """The exit code is not 1, which says that something is due."""
+    kubeconfig = sandbox.kubeconfig_for("nobody", "default")
+    options = ("--kubeconfig", kubeconfig, "--config", sandbox.settings_file)
+    assert refused(*options, "report", "--exit-code") == (
+        "the API server forbids to list deployments.apps in all namespaces"
+        " (grant the ServiceAccount default/nobody that verb by RBAC)"
+    )
+
+
+def test_a_selector_that_is_none(options: Options) -> None:
+    """What the API server says about it is in the line."""
+    assert "unable to parse requirement" in refused(*options, "report", "-l", "a in (")
