@@ -99,6 +99,8 @@ class Settings(BaseModel):
     """The namespace of the ImageBackups."""
     restricted_namespaces: Names = ("kube-system", "kube-public", "kube-node-lease", "image-backup")
     """Namespaces that are left alone."""
+    argocd_namespaces: Names = ("argocd",)
+    """Namespaces in which Argo CD looks for Applications; those elsewhere are not believed."""
     unmanaged: Unmanaged = Unmanaged.REPORT
     """In gitops mode, what is done with workloads that no Application tracks: `report` or `patch`."""
     resync: float = Field(default=1800, ge=1, le=86400)
@@ -144,6 +146,7 @@ class Settings(BaseModel):
             naming=Naming.below(self.backup_repository),
             backup_namespace=self.backup_namespace,
             restricted_namespaces=frozenset({*self.restricted_namespaces, self.backup_namespace}),
+            argocd_namespaces=frozenset(self.argocd_namespaces),
             trusted=tuple(Prefix.parse(text) for text in self.trusted_prefixes),
             exclusive=self.exclusive,
             unmanaged=self.unmanaged,

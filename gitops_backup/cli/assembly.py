@@ -5,6 +5,7 @@ import random
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +15,7 @@ import structlog
 
 from gitops_backup.cli.wiring import Feed, open_git, open_registries, project_namespace
 from gitops_backup.cluster.announcer import Announcer
-from gitops_backup.cluster.connection import Connection
+from gitops_backup.cluster.connection import Connection, Json
 from gitops_backup.cluster.events import EventRecorder
 from gitops_backup.cluster.lease import LeaderElection
 from gitops_backup.cluster.reflector import Reflector
@@ -42,7 +43,6 @@ from gitops_backup.domain.workloads import Kind
 from gitops_backup.errors import GitopsBackupError
 from gitops_backup.metrics import Metrics
 from gitops_backup.settings import Settings
-from gitops_backup.sources.applications import Application
 
 _COMPONENT = "gitops-backup"
 _WORKLOAD_WORKERS = 8
@@ -65,6 +65,7 @@ class Assembly:
         self._log = structlog.get_logger()
         self._cancel = threading.Event()
         self._stop_watching = threading.Event()
+        self._leading = threading.Event()
         stack.callback(self._stop_watching.set)
         self._journal = Journal(_now, on_reversal=self.metrics.reversals.inc)
         self._inventory = Inventory(policy, self._journal, manage=management)
@@ -82,7 +83,7 @@ class Assembly:
             election=self._election() if writes else None,
             cancel=self._cancel,
             resync=self._settings.resync,
-            on_leading=self.metrics.leading.set,
+            on_leading=self._lead,
             end_now=self._end_now,
         )
 
@@ -102,7 +103,11 @@ class Assembly:
             "random": random.random,
         }
         backups = BackupReconciler(
-            registries=registries, writer=writer, expiry=timedelta(seconds=self._settings.expiry), **shared
+            registries=registries,
+            writer=writer,
+            wake=queues.wake,
+            expiry=timedelta(seconds=self._settings.expiry),
+            **shared,
         )
 
         def suspect(name: str) -> None:
@@ -159,7 +164,7 @@ class Assembly:
             (DEPLOYMENTS, *feed.workload(Kind.DEPLOYMENT), None),
             (DAEMON_SETS, *feed.workload(Kind.DAEMON_SET), None),
             (NAMESPACES, project_namespace, feed.put_namespace, None),
-            (APPLICATIONS, Application.project, feed.put_application, None),
+            (APPLICATIONS, feed.project_application, feed.put_application, None),
             (PODS, feed.project_pod, feed.put_pod, None),
             (IMAGE_BACKUPS, ImageBackup.project, feed.put_backup, self.policy.backup_namespace),
         ]
@@ -167,7 +172,7 @@ class Assembly:
             Reflector(
                 self._connection,
                 resource,
-                project=project,
+                project=self._guarded(project),
                 on_change=put,
                 stop=self._stop_watching,
                 namespace=namespace,
@@ -176,8 +181,26 @@ class Assembly:
             for resource, project, put, namespace in watched
         ]
 
+    def _guarded(self, project: Callable[[Json], Any]) -> Callable[[Json], Any]:
+        """A projection for which an object that cannot be read is as good as absent: it stops no other."""
+
+        def guarded(obj: Json) -> Any:
+            try:
+                return project(obj)
+            except Exception:
+                self._log.exception("an object cannot be read", name=obj.get("metadata", {}).get("name"))
+                return None
+
+        return guarded
+
+    def _lead(self, leading: bool) -> None:
+        self.metrics.leading.set(leading)
+        if leading:
+            self._leading.set()
+
     def _wake(self, concerned: Concerned) -> None:
-        if self.policy.mode != Mode.REPORT:
+        # nobody empties the queues of a replica that does not lead; everything is due when it does
+        if self._leading.is_set():
             self._queues.wake(concerned)
 
     def _failed(self, error: GitopsBackupError) -> None:

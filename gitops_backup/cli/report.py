@@ -38,7 +38,6 @@ from gitops_backup.report.changes import render_changes
 from gitops_backup.report.model import FileReport, Place, Report
 from gitops_backup.report.table import render
 from gitops_backup.settings import Settings
-from gitops_backup.sources.applications import Application
 
 _OPTIONS = tuple(name for name in ALL if name not in {"listen", "probes_port", "metrics_port", "resync"})
 
@@ -153,7 +152,7 @@ def snapshot(connection: Connection, policy: Policy) -> Inventory:
     for key, directive in list_objects(connection, NAMESPACES, project=project_namespace).objects.items():
         feed.put_namespace(key, directive)
     if serves(connection, APPLICATIONS):
-        listed = list_objects(connection, APPLICATIONS, project=Application.project)
+        listed = list_objects(connection, APPLICATIONS, project=feed.project_application)
         for key, application in listed.objects.items():
             feed.put_application(key, application)
     for key, pod in list_objects(connection, PODS, project=feed.project_pod).objects.items():

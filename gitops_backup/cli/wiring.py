@@ -5,7 +5,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from gitops_backup.cluster.connection import Json
@@ -46,7 +46,7 @@ from gitops_backup.registry.credentials import (
 )
 from gitops_backup.registry.failures import Side
 from gitops_backup.registry.locations import Location, Locations
-from gitops_backup.registry.registries import Registries
+from gitops_backup.registry.registries import Registries, Sources
 from gitops_backup.registry.skopeo import Skopeo
 from gitops_backup.registry.slots import Slots
 from gitops_backup.settings import Settings
@@ -66,30 +66,34 @@ def open_registries(settings: Settings, policy: Policy, cancel: threading.Event)
     """Both sides of every copy. Raises `UsageError` for what is wrong in the settings, or with skopeo."""
     locations = _locations(settings)
     cooldowns = Cooldowns(time.monotonic)
-    source = RegistryClient(
-        Side.SOURCE, locations=locations, credentials=_source_credentials(settings), cooldowns=cooldowns
-    )
+    slots = Slots(locations.concurrency())
     destination = RegistryClient(
         Side.DESTINATION,
         locations=locations,
         credentials=_destination_credentials(settings, policy),
         cooldowns=cooldowns,
     )
-    with tempfile.TemporaryDirectory(prefix="gitops-backup-") as folder:
+    with tempfile.TemporaryDirectory(prefix="gitops-backup-") as folder, ExitStack() as closing:
+        closing.callback(destination.close)
         skopeo = Skopeo(Path(folder), timeout=settings.copy_timeout)
         skopeo.version()
-        copier = Copier(
-            source=source,
+
+        def sources(credentials: Credentials) -> Sources:
+            client = RegistryClient(
+                Side.SOURCE, locations=locations, credentials=credentials, cooldowns=cooldowns
+            )
+            closing.callback(client.close)
+            copier = Copier(
+                source=client, destination=destination, skopeo=skopeo, cooldowns=cooldowns, slots=slots
+            )
+            return Sources(client, copier)
+
+        yield Registries(
+            sources=sources(_source_credentials(settings)),
+            public=sources(Anonymous()),
             destination=destination,
-            skopeo=skopeo,
-            cooldowns=cooldowns,
-            slots=Slots(locations.concurrency()),
+            cancel=cancel,
         )
-        try:
-            yield Registries(source=source, destination=destination, copier=copier, cancel=cancel)
-        finally:
-            source.close()
-            destination.close()
 
 
 def open_git(settings: Settings, cancel: threading.Event) -> GitStore:
@@ -129,6 +133,12 @@ class Feed:
             self._wake(self._inventory.put_workload(WorkloadKey(kind, *key), workload))
 
         return lambda obj: Workload.project(kind, obj), put
+
+    def project_application(self, obj: Json) -> Application | None:
+        """An Application, where Argo CD would look at it: what others write elsewhere is no word of its."""
+        if obj["metadata"].get("namespace") not in self._policy.argocd_namespaces:
+            return None
+        return Application.project(obj)
 
     def project_pod(self, obj: Json) -> Pod | None:
         """A pod, where it is of a workload that is in scope."""

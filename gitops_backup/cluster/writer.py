@@ -20,7 +20,7 @@ from gitops_backup.cluster.resources import (
 from gitops_backup.domain.backups import ImageBackup, Status
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.workloads import ANNOTATION, Kind, WorkloadKey
-from gitops_backup.errors import Conflict
+from gitops_backup.errors import Conflict, GitopsBackupError
 
 _REFRESH_ANNOTATION = "argocd.argoproj.io/refresh"
 _WORKLOADS: dict[str, Resource] = {Kind.DEPLOYMENT: DEPLOYMENTS, Kind.DAEMON_SET: DAEMON_SETS}
@@ -53,10 +53,21 @@ class ClusterWriter:
         return directive
 
     def patch(self, key: WorkloadKey, operations: Sequence[dict[str, Any]]) -> None:
-        """Apply a JSON patch to a workload as a whole; `Conflict` when a test in it fails, or it is gone."""
+        """Apply a JSON patch to a workload as a whole; its first operation tests the resourceVersion.
+
+        Raises `Conflict` when the workload is no longer at that version, or gone.
+        """
         try:
             self._connection.json_patch(_path(key), operations)
-        except (Invalid, NotFound) as error:
+        except NotFound as error:
+            raise Conflict(f"{key} is gone") from error
+        except Invalid as error:
+            # a test that fails and an admission policy that denies answer alike
+            now = self.read(key)
+            if now is not None and now["metadata"]["resourceVersion"] == operations[0]["value"]:
+                raise GitopsBackupError(
+                    f"the API server refuses the patch of {key}: {error.message}"
+                ) from error
             raise Conflict(f"{key} changed: {error.message}") from error
 
     def create_backup(self, name: str, image: Reference) -> None:

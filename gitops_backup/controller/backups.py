@@ -6,13 +6,14 @@ wins, and the others look again.
 """
 
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
 import structlog
 
+from gitops_backup.controller.inventory import Concerned
 from gitops_backup.controller.reconciler import Reconciler
 from gitops_backup.controller.worker import DONE, After, Outcome
 from gitops_backup.domain.backups import (
@@ -32,10 +33,11 @@ from gitops_backup.domain.backups import (
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.reasons import Reason
-from gitops_backup.registry.failures import CopyFailed
+from gitops_backup.registry.failures import CopyFailed, Side
 
 _QUIET_SECONDS = 5.0
 _COMPARE_AGAIN = timedelta(hours=1)
+_PERHAPS_THERE = frozenset({Reason.NAME_CONFLICT, Reason.SOURCE_NOT_FOUND})
 
 
 class Resolution(Protocol):
@@ -71,18 +73,23 @@ class Copied(Protocol):
 
 
 class Registries(Protocol):
-    """The source registries and the backup registry. All methods raise `CopyFailed`."""
+    """The source registries and the backup registry. All methods raise `CopyFailed`.
 
-    def resolve(self, source: Reference, running: Collection[str]) -> Resolution:
+    With `public`, a source is asked for without credentials.
+    """
+
+    def resolve(self, source: Reference, running: Collection[str], *, public: bool) -> Resolution:
         """Which digest to copy for a source, given the digests that run of it."""
 
     def held(self, backup: Reference) -> str | None:
         """The digest that the backup registry has under this name; None where it has none."""
 
-    def offers(self, source: Reference) -> bool:
+    def offers(self, source: Reference, *, public: bool) -> bool:
         """Whether the source registry has this digest."""
 
-    def copy(self, source: Reference, backup: Reference, *, platforms: Collection[str]) -> Copied:
+    def copy(
+        self, source: Reference, backup: Reference, *, platforms: Collection[str], public: bool
+    ) -> Copied:
         """Copy a source, by digest, to a tag in the backup registry, and verify the copy."""
 
 
@@ -101,10 +108,14 @@ class BackupWriter(Protocol):
 
 @dataclass(kw_only=True)
 class BackupReconciler(Reconciler):
-    """Takes the name of an ImageBackup, and does its next step."""
+    """Takes the name of an ImageBackup, and does its next step.
+
+    `wake` gets whom a write of an ImageBackup concerns: the watch brings no news of it any more.
+    """
 
     registries: Registries
     writer: BackupWriter
+    wake: Callable[[Concerned], None]
     expiry: timedelta
 
     def __post_init__(self) -> None:
@@ -143,8 +154,12 @@ class BackupReconciler(Reconciler):
 
     def record(self, name: str) -> None:
         """Write the journal's news about an ImageBackup to its status, now. Raises `Conflict`."""
-        backup = self.inventory.backup(name)
-        if backup is not None and self.journal.pending(name):
+        recorded, backup = self.inventory.recorded(name), self.inventory.backup(name)
+        if recorded is None or backup is None:
+            return
+        if backup.status == recorded.status:
+            self.journal.forget(name, {r.key: r for r in recorded.status.rewrites})
+        else:
             self._write(backup, backup.status)
 
     def _rename(self, recorded: ImageBackup) -> None:
@@ -162,15 +177,37 @@ class BackupReconciler(Reconciler):
 
     def _copy(self, backup: ImageBackup, demand: Demand) -> Outcome:
         began, claimed = self.clock(), backup
+        adoptable = backup.image.digest is None and backup.status.completed_at is None
+        if adoptable and backup.status.digest is None and not self._is_ours_to_fill(backup, demand):
+            nothing = CopyFailed(
+                Reason.SOURCE_NOT_FOUND,
+                f"the backup registry has no {backup.status.backup}, and nothing shows that it was made here",
+                side=Side.DESTINATION,
+                registry=self.policy.naming.prefix.registry,
+            )
+            return self._adopt(backup, demand, nothing)
         try:
             claimed = self._claim(backup, demand)
             status = self._copied(claimed, demand, began)
         except CopyFailed as failure:
-            if backup.status.digest is None and backup.image.digest is None:
+            if adoptable:
                 return self._adopt(claimed, demand, failure)
             return self._failed(claimed, demand, failure)
         self._write(claimed, status)
         return After(0)
+
+    def _is_ours_to_fill(self, backup: ImageBackup, demand: Demand) -> bool:
+        """Whether an image may be pushed to the backup's name.
+
+        Somebody's own image under the same prefix has a name that stands for a stranger's; where workloads
+        name the backup alone, there has to be another verified copy in its repository.
+        """
+        name = self.policy.naming.backup(backup.image)
+        return bool(demand.sources) or self.policy.exclusive or self.inventory.know_repository(name)
+
+    def _is_public(self, backup: ImageBackup, demand: Demand) -> bool:
+        """Whether the source is asked for anonymously: nobody has shown to be allowed to pull it."""
+        return not demand.running and backup.status.completed_at is None
 
     def _claim(self, backup: ImageBackup, demand: Demand) -> ImageBackup:
         """The ImageBackup with the digest on record that its tag shall hold, which nobody else changes."""
@@ -179,7 +216,8 @@ class BackupReconciler(Reconciler):
         status = backup.status
         digest, parts = status.digest or backup.image.digest, status.manifests
         if digest is None:
-            resolution = self.registries.resolve(backup.image, tuple(demand.running))
+            public = self._is_public(backup, demand)
+            resolution = self.registries.resolve(backup.image, tuple(demand.running), public=public)
             digest, parts = resolution.digest, resolution.parts
         running = status.model_copy(
             update={
@@ -197,7 +235,12 @@ class BackupReconciler(Reconciler):
         status, digest = backup.status, backup.status.digest
         if not backup.verified and digest is not None:
             place = self.policy.naming.place(backup.image, digest)
-            copied = self.registries.copy(backup.image.at(digest), place, platforms=backup.spec.platforms)
+            copied = self.registries.copy(
+                backup.image.at(digest),
+                place,
+                platforms=backup.spec.platforms,
+                public=self._is_public(backup, demand),
+            )
             took = self.clock() - began
             self.metrics.copies.labels("Copied" if copied.copied else "Present").inc()
             self.metrics.copy_seconds.observe(took)
@@ -256,7 +299,7 @@ class BackupReconciler(Reconciler):
 
     def _anchored(self, backup: ImageBackup, digest: str, place: Reference) -> bool:
         try:
-            self.registries.copy(backup.image.at(digest), place, platforms=())
+            self.registries.copy(backup.image.at(digest), place, platforms=(), public=False)
         except CopyFailed as failure:
             self.announcer.backup(backup, reason=failure.reason, note=failure.message, warning=True)
             return False
@@ -270,13 +313,16 @@ class BackupReconciler(Reconciler):
         """
         try:
             held = self.registries.held(self.policy.naming.backup(backup.image))
-            conflict = held is not None and failure.reason == Reason.NAME_CONFLICT
-            offered = conflict and self.registries.offers(backup.image.at(str(held)))
+            offered = (
+                held is not None
+                and held != backup.status.digest
+                and self.registries.offers(backup.image.at(held), public=self._is_public(backup, demand))
+            )
         except CopyFailed as another:
             return self._failed(backup, demand, another)
         if held is None or held == backup.status.digest:
             return self._failed(backup, demand, failure)
-        if offered:
+        if offered and failure.reason in _PERHAPS_THERE:
             self._write(backup, backup.status.model_copy(update={"digest": held, "attempts": 0}))
             return After(0)
         if demand.sources:
@@ -301,6 +347,7 @@ class BackupReconciler(Reconciler):
         now, status = self.now(), backup.status
         self.metrics.copies.labels(failure.reason).inc()
         attempts = status.attempts if status.phase == Phase.RUNNING else status.attempts + 1
+        lost = failure.reason == Reason.SOURCE_NOT_FOUND and status.completed_at is None
         wait = retry_in(
             failure.reason, attempts=attempts, retry_after=failure.retry_after, jitter=self.random()
         )
@@ -310,6 +357,8 @@ class BackupReconciler(Reconciler):
                 "create_at": status.create_at or now,
                 "attempts": attempts,
                 "next_attempt": None if wait is None else now + timedelta(seconds=wait),
+                # a digest that was chosen, and is gone before it was copied, is chosen again
+                "digest": None if lost else status.digest,
             }
         )
         status = self._judged(
@@ -317,7 +366,7 @@ class BackupReconciler(Reconciler):
         )
         written = self._write(backup, status)
         self.announcer.backup(written, reason=failure.reason, note=str(failure), warning=True)
-        for key in demand.sources[:MOST_NAMED_USERS]:
+        for key in (*demand.sources, *demand.backups)[:MOST_NAMED_USERS]:
             workload = self.inventory.workload(key)
             if workload is not None:
                 note = f"{backup.image} cannot be backed up: {failure}"
@@ -377,5 +426,5 @@ class BackupReconciler(Reconciler):
         written = self.writer.write_status(backup, status)
         self._written[backup.name] = self.clock()
         self.journal.forget(backup.name, {r.key: r for r in written.status.rewrites})
-        self.inventory.put_backup(written.name, written)
+        self.wake(self.inventory.update_backup(written))
         return written

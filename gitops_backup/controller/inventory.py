@@ -99,6 +99,7 @@ class Inventory:
         self._users: dict[Reference, set[WorkloadKey]] = {}
         self._directives: dict[str, str] = {}
         self._index = _BackupIndex(policy)
+        self._merged: dict[str, tuple[ImageBackup, int, ImageBackup]] = {}
         self._applications: dict[ObjectKey, tuple[Application, Management]] = {}
         self._listed: dict[WorkloadKey, set[ObjectKey]] = {}
         self._instances: dict[str, set[ObjectKey]] = {}
@@ -125,6 +126,8 @@ class Inventory:
             self._drop_if_empty(key, entry)
             if workload is not None:
                 self._look(workload, entry.images)
+            else:
+                self._journal.drop_workload(key)
             return Concerned(frozenset({key}), frozenset(self._names(before | after)))
 
     def put_pod(self, key: ObjectKey, pod: Pod | None) -> Concerned:
@@ -165,10 +168,30 @@ class Inventory:
             if old is not None and backup is not None and _older(backup, old):
                 return Concerned()  # the watch is behind what was written here
             self._index.put(name, backup)
+            if backup is None:
+                self._merged.pop(name, None)
+                self._journal.drop(name)
             keys = {key for b in (old, backup) if b is not None for key in self._users_of(b)}
             if backup is not None and backup.well_named:
                 self._look_at_users(backup, keys)
-            return Concerned(frozenset(keys), frozenset({name}))
+            concerned = keys if _decisive(old) != _decisive(backup) else set()
+            return Concerned(frozenset(concerned), frozenset({name}))
+
+    def update_backup(self, backup: ImageBackup) -> Concerned:
+        """An ImageBackup was just written as given; one that is known to be gone stays gone."""
+        with self._lock:
+            known = self._index.by_name.get(backup.name)
+            if known is None or known.uid != backup.uid:
+                return Concerned()
+            return self.put_backup(backup.name, backup)
+
+    def look_afresh(self) -> None:
+        """Forget what was seen and not put on record, and look at everything again."""
+        with self._lock:
+            self._journal.clear()
+            for entry in self._entries.values():
+                if entry.workload is not None:
+                    self._look(entry.workload, entry.images)
 
     def put_application(self, key: ObjectKey, application: Application | None) -> Concerned:
         """An Application is as given now, or gone."""
@@ -307,7 +330,13 @@ class Inventory:
         return workload is not None and out_of_scope(workload, self.namespaces, self._policy) is None
 
     def _with_news(self, backup: ImageBackup | None) -> ImageBackup | None:
-        return self._journal.apply(backup) if backup is not None else None
+        if backup is None:
+            return None
+        version = self._journal.version(backup.name)
+        known = self._merged.get(backup.name)
+        if known is None or known[0] is not backup or known[1] != version:
+            known = self._merged[backup.name] = backup, version, self._journal.apply(backup)
+        return known[2]
 
     def _look(self, workload: Workload, images: tuple[tuple[str, Reference], ...]) -> None:
         for container, image in images:
@@ -373,6 +402,25 @@ def _discard(index: dict[K, set[V]], key: K, value: V) -> None:
     values.discard(value)
     if not values:
         index.pop(key, None)
+
+
+def _decisive(backup: ImageBackup | None) -> object:
+    """What of an ImageBackup decisions about workloads rest on; the rest changes often, and wakes nobody."""
+    if backup is None:
+        return None
+    status = backup.status
+    undone = tuple((r.key, r.state, r.was_healthy, r.reversals) for r in status.rewrites if r.reversals)
+    return (
+        backup.image,
+        backup.deleting,
+        backup.verified,
+        backup.settled,
+        backup.failure(),
+        status.backup,
+        status.digest,
+        status.manifests,
+        undone,
+    )
 
 
 def _older(backup: ImageBackup, known: ImageBackup) -> bool:

@@ -6,13 +6,14 @@ observation; the state itself is observed again.
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from gitops_backup.domain.backups import MOST_REWRITES, ImageBackup, Rewrite, RewriteState
 from gitops_backup.domain.rewrites import merged, observe
-from gitops_backup.domain.workloads import Workload
+from gitops_backup.domain.workloads import Workload, WorkloadKey
 
 RewriteKey = tuple[str, str]
 
@@ -28,16 +29,19 @@ class Journal:
         self._on_reversal = on_reversal
         self._lock = threading.Lock()
         self._news: dict[str, dict[RewriteKey, Rewrite]] = {}
+        self._versions: Counter[str] = Counter()
 
     def note(self, backup: str, rewrite: Rewrite) -> None:
         """Remember what became of a rewrite."""
         with self._lock:
             self._news.setdefault(backup, {})[rewrite.key] = rewrite
+            self._versions[backup] += 1
 
     def withdraw(self, backup: str, rewrite: Rewrite, *, before: Rewrite | None) -> None:
         """A rewrite that was noted beforehand was not made: what was known before holds."""
         with self._lock:
             news = self._news.get(backup, {})
+            self._versions[backup] += 1
             if news.get(rewrite.key) == rewrite:
                 del news[rewrite.key]
                 if before is not None:
@@ -52,6 +56,33 @@ class Journal:
                     del news[key]
             if not news:
                 self._news.pop(backup, None)
+            self._versions[backup] += 1
+
+    def drop(self, backup: str) -> None:
+        """An ImageBackup is gone, and with it what was to be put on its record."""
+        with self._lock:
+            self._news.pop(backup, None)
+
+    def drop_workload(self, workload: WorkloadKey) -> None:
+        """A workload is gone; another one of its name starts anew."""
+        with self._lock:
+            for backup, news in self._news.items():
+                gone = [key for key in news if key[0] == str(workload)]
+                for key in gone:
+                    del news[key]
+                self._versions[backup] += bool(gone)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            for backup in self._news:
+                self._versions[backup] += 1
+            self._news.clear()
+
+    def version(self, backup: str) -> int:
+        """A number that is another one after each change of what is known of an ImageBackup."""
+        with self._lock:
+            return self._versions[backup]
 
     def pending(self, backup: str) -> Mapping[RewriteKey, Rewrite]:
         """What is not on record yet."""

@@ -146,6 +146,7 @@ class Manager:
     def _start(self) -> None:
         self._log.info("this replica leads")
         self._on_leading(True)
+        self._inventory.look_afresh()
         self._everything_is_due()
         for workers in self._workers:
             workers.start()

@@ -1,7 +1,8 @@
 """The work queue: a key waits once, and is never worked on by two workers at a time.
 
 A key that is added while it is worked on comes again when that is done. The ideas are those of client-go's
-workqueue (k8s.io/client-go/util/workqueue), with delays in the same structure.
+workqueue (k8s.io/client-go/util/workqueue), with delays in the same structure. A key whose work failed can be
+held, so that what keeps happening to it does not make its retries come faster.
 """
 
 import heapq
@@ -25,24 +26,38 @@ class WorkQueue(Generic[K]):
         self._working: set[K] = set()
         self._delayed: list[tuple[float, int, K]] = []
         self._due: dict[K, float] = {}
+        self._not_before: dict[K, float] = {}
         self._order = itertools.count()
         self._closed = False
 
     def add(self, key: K) -> None:
         """Make the key due now."""
         with self._changed:
+            if self._not_before.get(key, 0.0) > self._clock():
+                return
             self._due.pop(key, None)
             self._make_ready(key)
 
     def add_after(self, key: K, seconds: float) -> None:
         """Make the key due after so many seconds, unless it comes due earlier anyway."""
         with self._changed:
-            due = self._clock() + seconds
-            if key in self._waiting or self._due.get(key, due + 1) <= due:
-                return
-            self._due[key] = due
-            heapq.heappush(self._delayed, (due, next(self._order), key))
-            self._changed.notify()
+            if key not in self._waiting:
+                self._delay(key, self._clock() + seconds)
+
+    def hold(self, key: K, seconds: float) -> None:
+        """Make the key due after so many seconds and not before, whoever adds it, until it is released."""
+        with self._changed:
+            self._not_before[key] = self._clock() + seconds
+            self._waiting.discard(key)
+            if key in self._ready:
+                self._ready.remove(key)
+            self._due.pop(key, None)
+            self._delay(key, self._not_before[key])
+
+    def release(self, key: K) -> None:
+        """The key may come due at any time again."""
+        with self._changed:
+            self._not_before.pop(key, None)
 
     def get(self) -> K | None:
         """The next key, to be given back with `done`; waits for one; None once the queue is closed."""
@@ -75,6 +90,12 @@ class WorkQueue(Generic[K]):
         """How many keys are due."""
         with self._changed:
             return len(self._ready)
+
+    def _delay(self, key: K, due: float) -> None:
+        if self._due.get(key, due + 1) > due:
+            self._due[key] = due
+            heapq.heappush(self._delayed, (due, next(self._order), key))
+            self._changed.notify()
 
     def _make_ready(self, key: K) -> None:
         if self._closed or key in self._waiting:

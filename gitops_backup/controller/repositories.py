@@ -27,11 +27,14 @@ from gitops_backup.domain.policy import REWRITE
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.rewrites import reverted
 from gitops_backup.errors import Conflict, GitopsBackupError
+from gitops_backup.registry.failures import CopyFailed
 from gitops_backup.sources.applications import Application
 
 _LONGEST_WAIT_SECONDS = 60.0
+_LOOK_AGAIN_SECONDS = 30.0
 _AT_A_TIME = 8
 _RECORD_TRIES = 5
+_MOST_REMEMBERED = 1000
 _FIRST_PAUSE_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 1800.0
 _MOST_TOLD = 5
@@ -79,6 +82,7 @@ class RepositoryReconciler(Reconciler):
         self._default_branches: dict[str, str] = {}
         self._waiting_since: dict[Target, float] = {}
         self._never_pushed: set[str] = set()
+        self._arrivals: dict[tuple[str, str], bool] = {}
         self._asked: dict[tuple[str, str], tuple[str, float, float]] = {}
         self._log = structlog.get_logger(reconciler="repository")
 
@@ -89,7 +93,8 @@ class RepositoryReconciler(Reconciler):
         except Conflict:
             raise
         except GitopsBackupError as error:
-            self._tell_stuck(target, error)
+            if not isinstance(error, CopyFailed):
+                self._tell_stuck(target, error)
             raise
 
     def _step(self, target: Target) -> Outcome:
@@ -115,11 +120,18 @@ class RepositoryReconciler(Reconciler):
             drafted = draft(branch, head.commit, _without(due.parts, refused))
         self._explain(drafted)
         if drafted.files:
+            self._decide_again(target, drafted)
             self._commit(branch, drafted, target)
             self._waiting_since.pop(target, None)
             return After(0)  # the Applications are asked to refresh when the branch was looked at again
         self._refresh(due.parts, drafted)
-        return DONE
+        return After(_LOOK_AGAIN_SECONDS) if refused else DONE
+
+    def _decide_again(self, target: Target, drafted: Draft) -> None:
+        """What was due when the branch was read has to be due still. Raises `Conflict`."""
+        due = {each.change for part in self._due(target).parts for each in part.due}
+        if not due.issuperset(drafted.edited):
+            raise Conflict(f"what is due on {target} changed while it was looked at")
 
     def _due(self, target: Target) -> _Due:
         found: list[Part] = []
@@ -163,6 +175,8 @@ class RepositoryReconciler(Reconciler):
     def _refused(self, branch: Branch, drafted: Draft) -> frozenset[ImageChange]:
         """Those of the drafted changes that must not be made: undone by somebody, or the copy is gone."""
         undone = {change for change in drafted.edited if self._was_undone(branch, drafted.commit, change)}
+        for name in sorted({object_name(change.source) for change in undone}):
+            self._write_record(name)
         held = self._held(change for change in drafted.edited if change not in undone)
         return frozenset(c for c in drafted.edited if c in undone or c.source not in held)
 
@@ -175,19 +189,19 @@ class RepositoryReconciler(Reconciler):
         workload = self.inventory.workload(change.workload)
         if workload is not None and workload.directive == REWRITE:
             return False
-        if rewrite.parent == head or not self._arrived(branch, rewrite.commit):
+        if rewrite.parent == head or not self._arrived(branch, head, rewrite.commit):
             return False
-        name = object_name(change.source)
-        self.journal.note(name, reverted(rewrite, now=self.now()))
-        self._write_record(name)
+        self.journal.note(object_name(change.source), reverted(rewrite, now=self.now()))
         self.metrics.reversals.inc()
         return True
 
-    def _arrived(self, branch: Branch, commit: str) -> bool:
-        """Whether a commit of ours is in the branch's history; what was not is remembered."""
-        if commit not in self._never_pushed and not branch.contains(commit):
-            self._never_pushed.add(commit)
-        return commit not in self._never_pushed
+    def _arrived(self, branch: Branch, head: str, commit: str) -> bool:
+        """Whether a commit of ours is in the history of a head; asked once for each pair."""
+        if (commit, head) not in self._arrivals:
+            if len(self._arrivals) > _MOST_REMEMBERED:
+                self._arrivals.clear()
+            self._arrivals[commit, head] = commit not in self._never_pushed and branch.contains(commit)
+        return self._arrivals[commit, head]
 
     def _held(self, changes: Iterable[ImageChange]) -> set[Reference]:
         """The sources whose backup the registry has, right now, as it is on record."""
@@ -195,8 +209,12 @@ class RepositoryReconciler(Reconciler):
 
         def check(change: ImageChange) -> bool:
             place = self.policy.naming.place(change.source, change.digest)
-            if self.registry.held(place) == change.digest:
-                return True
+            try:
+                if self.registry.held(place) == change.digest:
+                    return True
+            except CopyFailed as failure:
+                self._tell(change, reason=failure.reason, note=str(failure), warning=True)
+                return False
             self.suspect(object_name(change.source))
             return False
 
@@ -205,7 +223,7 @@ class RepositoryReconciler(Reconciler):
         return {source for source, held in zip(wanted, answers, strict=True) if held}
 
     def _commit(self, branch: Branch, drafted: Draft, target: Target) -> None:
-        now = self.now()
+        now = self._made_before(drafted) or self.now()
         commit = branch.commit(
             drafted.commit, drafted.files, message=commit_message(drafted.edited), when=now
         )
@@ -231,6 +249,19 @@ class RepositoryReconciler(Reconciler):
         )
         for change in drafted.edited:
             self._tell(change, reason="Committed", note=f"commit {commit[:12]} uses {change.backup}")
+
+    def _made_before(self, drafted: Draft) -> datetime | None:
+        """When the same changes were put on record upon the same parent, by a push that did not succeed.
+
+        The same time makes the same commit, so that trying again writes nothing but the push.
+        """
+        times = set()
+        for change in drafted.edited:
+            record = self.inventory.of_source(change.source)
+            rewrite = record.rewrite(change.workload, change.container) if record is not None else None
+            same = rewrite is not None and rewrite.parent == drafted.commit
+            times.add(rewrite.at if rewrite is not None and same else None)
+        return times.pop() if len(times) == 1 else None
 
     def _note(self, change: ImageChange, commit: str, parent: str, now: datetime) -> None:
         record = self.inventory.of_source(change.source)

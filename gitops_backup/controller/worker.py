@@ -17,6 +17,7 @@ K = TypeVar("K", bound=Hashable)
 _FIRST_RETRY_SECONDS = 0.5
 _LONGEST_RETRY_SECONDS = 300.0
 _CONFLICT_SECONDS = 0.05
+_LONGEST_CONFLICT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +90,36 @@ class Workers(Generic[K]):
         try:
             outcome = self._reconcile(key)
         except Conflict:
-            self._queue.add_after(key, _CONFLICT_SECONDS * (1 + self._random()))
+            self._queue.hold(
+                key, self._backoff(key, None, first=_CONFLICT_SECONDS, most=_LONGEST_CONFLICT_SECONDS)
+            )
             return "Conflict"
         except GitopsBackupError as error:
             seconds = self._backoff(key, error.retry_after if isinstance(error, Transient) else None)
             self._log.warning("a step failed", key=str(key), error=str(error), retry_in=round(seconds, 1))
-            self._queue.add_after(key, seconds)
+            self._queue.hold(key, seconds)
             return "Failed"
         except Exception:
             # a bug in one object's handling must not end the work on all the others
             seconds = self._backoff(key, None)
             self._log.exception("a step broke", key=str(key), retry_in=round(seconds, 1))
-            self._queue.add_after(key, seconds)
+            self._queue.hold(key, seconds)
             return "Broken"
         self._failures.pop(key, None)
+        self._queue.release(key)
         if isinstance(outcome, After):
             self._queue.add_after(key, outcome.seconds)
             return "Later"
         return "Done"
 
-    def _backoff(self, key: K, retry_after: float | None) -> float:
+    def _backoff(
+        self,
+        key: K,
+        retry_after: float | None,
+        *,
+        first: float = _FIRST_RETRY_SECONDS,
+        most: float = _LONGEST_RETRY_SECONDS,
+    ) -> float:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        seconds = min(_FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 20), _LONGEST_RETRY_SECONDS)
+        seconds = min(first * 2.0 ** min(failures - 1, 20), most)
         return max(seconds, retry_after or 0.0) * (1 + self._random() / 2)

@@ -9,7 +9,7 @@ import structlog
 
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.reconciler import BackupRegistry, Reconciler
-from gitops_backup.controller.worker import DONE, Outcome
+from gitops_backup.controller.worker import DONE, After, Outcome
 from gitops_backup.domain.backups import Rewrite, RewriteState
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import object_name
@@ -22,8 +22,10 @@ from gitops_backup.domain.workloads import (
     WorkloadKey,
     original_images,
 )
-from gitops_backup.errors import Conflict, GitopsBackupError
+from gitops_backup.errors import Conflict, GitopsBackupError, Transient
 
+_LOOK_AGAIN_SECONDS = 30.0
+_DOUBT_EVERY_SECONDS = 60.0
 _WORTH_AN_EVENT = frozenset({Reason.CONTESTED, Reason.ROLLED_BACK, Reason.SELF_HEAL, Reason.TAG_MOVED})
 
 
@@ -56,7 +58,8 @@ class WorkloadReconciler(Reconciler):
     suspect: Callable[[str], None]
 
     def __post_init__(self) -> None:
-        """Name the log."""
+        """Begin with no doubts."""
+        self._doubted: dict[str, float] = {}
         self._log = structlog.get_logger(reconciler="workload")
 
     def reconcile(self, key: WorkloadKey) -> Outcome:
@@ -66,15 +69,29 @@ class WorkloadReconciler(Reconciler):
             return DONE
         plan = decide(workload, self.inventory, self.policy)
         self._tell(plan)
-        for use in plan.uses:
+        self._doubt(plan)
+        # what needs no answer of a registry comes first
+        for use in (*plan.due(Action.COPY), *plan.due(Action.ADOPT)):
             self._ask_for_backup(use)
         if plan.due(Action.REWRITE) and plan.route == Route.PATCH:
-            self._patch(plan)
-        elif plan.route == Route.COMMIT and plan.management is not None and self._concerns_git(plan):
+            return self._patch(plan)
+        if plan.route == Route.COMMIT and plan.management is not None and self._concerns_git(plan):
             for target in plan.management.targets:
                 if target.blocked is None:
                     self.hand_on(target)
         return DONE
+
+    def _doubt(self, plan: WorkloadPlan) -> None:
+        """A workload on a backup that does not start may have lost it: the registry is asked again."""
+        if plan.workload.available or plan.workload.scaled_to_zero:
+            return
+        for use in plan.due(Action.KEEP):
+            record = self.inventory.of_backup(use.backup) if use.backup is not None else None
+            if record is None or not record.verified:
+                continue
+            if self.clock() - self._doubted.get(record.name, float("-inf")) > _DOUBT_EVERY_SECONDS:
+                self._doubted[record.name] = self.clock()
+                self.suspect(record.name)
 
     def _tell(self, plan: WorkloadPlan) -> None:
         """An event for what a person should look at."""
@@ -86,7 +103,7 @@ class WorkloadReconciler(Reconciler):
                 )
 
     def _ask_for_backup(self, use: Use) -> None:
-        if use.source is None or use.action not in {Action.COPY, Action.ADOPT}:
+        if use.source is None:
             return
         if use.action == Action.ADOPT and (use.backup is None or self.registry.held(use.backup) is None):
             return
@@ -95,11 +112,11 @@ class WorkloadReconciler(Reconciler):
     def _concerns_git(self, plan: WorkloadPlan) -> bool:
         return any(use.action in {Action.REWRITE, Action.WAIT} for use in plan.uses if use.external)
 
-    def _patch(self, plan: WorkloadPlan) -> None:
+    def _patch(self, plan: WorkloadPlan) -> Outcome:
         key = plan.workload.key
         obj = self.cluster.read(key)
         if obj is None:
-            return
+            return DONE
         fresh = Workload.project(key.kind, obj)
         namespaces = self._namespaces_now(key.namespace)
         again = decide(fresh, _Now(self.inventory, namespaces), self.policy)
@@ -107,15 +124,18 @@ class WorkloadReconciler(Reconciler):
         if again.route != Route.PATCH or uses != plan.due(Action.REWRITE):
             raise Conflict(f"{key} changed while it was looked at")
         if not self._all_held(uses):
-            return
+            return After(_LOOK_AGAIN_SECONDS)
         noted = [self._note(fresh, use) for use in uses]
         try:
             self.cluster.patch(key, _operations(obj["metadata"], uses))
-        except GitopsBackupError:
+        except GitopsBackupError as error:
             for name, rewrite, before in noted:
                 self.journal.withdraw(name, rewrite, before=before)
+            if not isinstance(error, Transient):
+                self.announcer.workload(key, fresh.uid, reason="PatchRefused", note=str(error), warning=True)
             raise
         self._tell_rewritten(fresh, uses)
+        return DONE
 
     def _namespaces_now(self, namespace: str) -> Namespaces:
         names = (namespace, self.policy.backup_namespace)

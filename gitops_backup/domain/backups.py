@@ -463,7 +463,7 @@ _BACKOFFS: Mapping[Reason, Backoff] = {
     Reason.RATE_LIMITED: Backoff(base=60, most=3600),
     Reason.DIGEST_MISMATCH: Backoff(base=5, most=5, tries=1),
     Reason.PLATFORM_MISSING: _NEVER,
-    Reason.NAME_CONFLICT: _NEVER,
+    Reason.NAME_CONFLICT: Backoff(base=3600, most=3600),
     Reason.INVALID_REFERENCE: _NEVER,
 }
 
@@ -494,7 +494,9 @@ def next_step(backup: ImageBackup, demand: Demand, *, now: datetime, expiry: tim
         return NextStep(Step.KEEP, expiry.total_seconds())
     if not backup.verified or not all(_kept(backup, digest) for digest in demand.running):
         left = (status.next_attempt - now).total_seconds() if status.next_attempt else 0.0
-        terminal = status.phase == Phase.FAILED and status.next_attempt is None
+        judged = status.condition(ConditionType.COPIED)
+        current = judged is None or judged.observed_generation >= backup.generation
+        terminal = status.phase == Phase.FAILED and status.next_attempt is None and current
         if terminal:
             return NextStep(Step.KEEP)
         return NextStep(Step.COPY) if left <= 0 else NextStep(Step.KEEP, left)

@@ -36,8 +36,8 @@ class Unmanaged(StrEnum):
 class Policy:
     """The rules that every decision follows.
 
-    `exclusive` says that nothing but this controller pushes below the backup prefix; `trusted` are prefixes
-    of other backup registries, whose images are not external.
+    Applications in `argocd_namespaces` count; `exclusive` says that nothing but this controller pushes below
+    the backup prefix; `trusted` are prefixes of other backup registries, whose images are not external.
     """
 
     mode: Mode
@@ -46,6 +46,7 @@ class Policy:
     restricted_namespaces: frozenset[str] = frozenset(
         {"kube-system", "kube-public", "kube-node-lease", "image-backup"}
     )
+    argocd_namespaces: frozenset[str] = frozenset({"argocd"})
     trusted: tuple[Prefix, ...] = ()
     exclusive: bool = False
     unmanaged: Unmanaged = Unmanaged.REPORT

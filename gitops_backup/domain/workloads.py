@@ -167,7 +167,7 @@ def original_images(annotations: Mapping[str, str]) -> dict[str, str]:
     """What the annotation k8slab.io/original-images says, by container; nothing where it is broken."""
     try:
         known = json.loads(annotations.get(ORIGINAL_IMAGES_ANNOTATION, "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return {str(k): str(v) for k, v in known.items()} if isinstance(known, dict) else {}
 

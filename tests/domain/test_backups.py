@@ -630,7 +630,7 @@ RETRIES: list[tuple[Reason, int, float | None, float, float | None]] = [
     (Reason.DIGEST_MISMATCH, 2, None, 0, None),
     (Reason.DIGEST_MISMATCH, 2, 60, 0, None),
     (Reason.PLATFORM_MISSING, 1, None, 0, None),
-    (Reason.NAME_CONFLICT, 1, None, 0, None),
+    (Reason.NAME_CONFLICT, 1, None, 0, 3600),
     (Reason.INVALID_REFERENCE, 1, None, 0, None),
 ]
 
