@@ -59,7 +59,8 @@ def _fitted(widths: Sequence[int], width: int) -> list[int]:
     fitted = list(widths)
     excess = sum(fitted) + len(_GAP) * (len(fitted) - 1) - width
     while excess > 0 and max(fitted) > _NARROWEST:
-        fitted[fitted.index(max(fitted))] -= 1
+        # of two that are equally wide the latter, as names stand in front
+        fitted[max(range(len(fitted)), key=lambda column: (fitted[column], column))] -= 1
         excess -= 1
     return fitted
 

@@ -304,7 +304,7 @@ def _container(
     verified = record is not None and record.verified
     coming = use.external and use.action in {Action.COPY, Action.WAIT, Action.REWRITE}
     reason, message = use.reason, use.message
-    if reason is None and coming:
+    if coming and not obstructed and plan.route is None:
         reason, message = plan.blocked, plan.message
     elif reason is None and use.action == Action.KEEP and use.source is not None and not verified:
         reason, message = record.failure() if record is not None else _NOT_COPIED

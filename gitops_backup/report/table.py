@@ -104,14 +104,16 @@ class _Text:
 
     def _next(self, container: ContainerReport) -> str:
         """In a phrase: the steps to come, and what is in their way."""
-        steps = [self._rewrite(container)] if container.then is not None else []
-        if container.standing in _WORDS:
-            steps = [f"{_WORDS[container.standing]}: {container.reason}"]
-        if container.action in {Action.COPY, Action.ADOPT} or not steps:
-            steps = [container.action, *steps]
-        elif container.action == Action.WAIT and container.then is not None:
-            steps = [f"wait: {container.reason}", *steps]
-        first, *rest = steps
+        steps: list[str] = []
+        if container.action in {Action.COPY, Action.ADOPT}:
+            steps = [container.action]
+        elif container.action == Action.WAIT and container.standing != Standing.WAITING:
+            steps = [f"wait: {container.reason}" if container.then is not None else "wait"]
+        if container.then is not None:
+            steps.append(self._rewrite(container))
+        elif container.standing in _WORDS:
+            steps.append(f"{_WORDS[container.standing]}: {container.reason}")
+        first, *rest = steps or [container.action]
         return ", then ".join([first[:1].upper() + first[1:], *rest])
 
     def _rewrite(self, container: ContainerReport) -> str:
