@@ -1,0 +1,111 @@
+"""Git in memory: branches with files, and what was read of them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gitops_backup.errors import GitopsBackupError
+
+LARGEST = 10_000
+COMMIT = "c" * 40
+
+
+class Away(GitopsBackupError):
+    """The repository cannot be reached."""
+
+
+@dataclass(frozen=True)
+class MemoryHead:
+    """Where a branch is."""
+
+    commit: str
+
+
+@dataclass(frozen=True)
+class MemoryEntry:
+    """A name in a tree."""
+
+    mode: str = "100644"
+
+
+@dataclass(frozen=True)
+class MemoryFiles:
+    """What was read."""
+
+    contents: Mapping[str, bytes]
+    refused: Mapping[str, str]
+
+
+@dataclass
+class MemoryBranch:
+    """A branch that is at the commit `COMMIT`; `asked_for` has the paths that were read."""
+
+    files: dict[str, bytes]
+    name: str = "main"
+    away: bool = False
+    asked_for: set[str] = field(default_factory=set)
+
+    def fetch(self) -> MemoryHead:
+        """Where it is."""
+        if self.away:
+            raise Away("https://git.example/away cannot be reached")
+        return MemoryHead(COMMIT)
+
+    def tree(self, commit: str, path: str = "") -> dict[str, MemoryEntry]:
+        """All its paths."""
+        assert (commit, path) == (COMMIT, "")
+        return {path: MemoryEntry() for path in self.files}
+
+    def read(self, commit: str, paths: Iterable[str]) -> MemoryFiles:
+        """The contents of those that are not too large."""
+        assert commit == COMMIT
+        contents = {path: self.files[path] for path in sorted(paths)}
+        self.asked_for |= set(contents)
+        large = {path: "is too large" for path, content in contents.items() if len(content) > LARGEST}
+        return MemoryFiles({path: c for path, c in contents.items() if path not in large}, large)
+
+    def commit(self, parent: str, files: Mapping[str, bytes], *, message: str, when: datetime) -> str:
+        """Nobody commits here."""
+        raise NotImplementedError
+
+    def push(self, commit: str, *, expected: str) -> None:
+        """Nobody pushes here."""
+        raise NotImplementedError
+
+    def contains(self, commit: str) -> bool:
+        """Nobody asks here."""
+        raise NotImplementedError
+
+
+@dataclass
+class MemoryGit:
+    """Branches by the URL of their repository; the first one is the default branch."""
+
+    repositories: dict[str, list[MemoryBranch]]
+    opened: list[tuple[str, str | None]] = field(default_factory=list)
+
+    def open(self, url: str, branch: str | None = None) -> MemoryBranch:
+        """A branch."""
+        self.opened.append((url, branch))
+        branches = self.repositories.get(url, [])
+        found = next((each for each in branches if branch in {None, each.name}), None)
+        if found is None:
+            raise Away(f"{url} has no branch {branch}")
+        return found
+
+
+def manifest(name: str, *images: str, kind: str = "Deployment") -> bytes:
+    """A workload's manifest, with a comment and without a namespace; the first image is in line 10."""
+    containers = "".join(
+        f"        - name: c{n}\n          image: {image}\n" for n, image in enumerate(images)
+    )
+    return f"""\
+# the {name}
+apiVersion: apps/v1
+kind: {kind}
+metadata: {{name: {name}}}
+spec:
+  template:
+    spec:
+      containers:
+{containers}""".encode()

@@ -1,0 +1,271 @@
+"""The inventory: what is known of a cluster, and whom each change concerns."""
+
+from dataclasses import replace
+
+import pytest
+
+from gitops_backup.controller.inventory import Concerned, Inventory
+from gitops_backup.domain.backups import Rewrite, RewriteState
+from gitops_backup.domain.images import Reference
+from gitops_backup.domain.planning import plan
+from gitops_backup.domain.policy import Mode
+from gitops_backup.domain.workloads import Workload
+from tests.controller.cluster import (
+    DIGEST,
+    NOW,
+    OTHER_DIGEST,
+    application,
+    backup,
+    failed,
+    inventory,
+    pod,
+    policy,
+    source,
+    workload,
+)
+
+_NGINX = backup("nginx:1.25")
+_OURS = "bak.example/m/library_nginx:1.25"
+_POD = ("shop", "web-1")
+
+
+def _concerned(*workloads: Workload, backups: tuple[str, ...] = ()) -> Concerned:
+    return Concerned(frozenset(w.key for w in workloads), frozenset(backups))
+
+
+# -- whom a change concerns -------------------------------------------------------------------------------
+
+
+def test_a_workload_concerns_itself_and_the_backups_of_its_images() -> None:
+    """Of those that it names now, and of those that it named before, by either name."""
+    known = inventory(_NGINX, backup("redis:7"))
+    web = workload("web", "nginx:1.25")
+    assert known.put_workload(web.key, web) == _concerned(web, backups=(_NGINX.name,))
+    rewritten = workload("web", _OURS, "redis:7", "unknown:1", "No Reference")
+    concerned = known.put_workload(web.key, rewritten)
+    assert concerned == _concerned(web, backups=(_NGINX.name, backup("redis:7").name))
+    assert known.put_workload(web.key, None) == concerned
+    assert list(known.workloads()) == []
+
+
+def test_a_pod_concerns_its_workload_and_the_backups_of_its_images() -> None:
+    """Also when it is gone, and when another workload's pod has taken its name."""
+    web, api = workload("web", "nginx:1.25"), workload("api", "redis:7")
+    known = inventory(web, api, _NGINX)
+    assert known.put_pod(_POD, pod(web)) == _concerned(web, backups=(_NGINX.name,))
+    assert known.put_pod(_POD, pod(api)) == _concerned(web, api, backups=(_NGINX.name,))
+    assert known.put_pod(_POD, None) == _concerned(api)
+    assert known.put_pod(_POD, None) == Concerned()
+
+
+def test_a_pod_may_come_before_its_workload_and_go_after_it() -> None:
+    """Watches are not in step with each other."""
+    web = workload("web", "nginx:1.25")
+    known = inventory()
+    known.put_pod(_POD, pod(web))
+    assert list(known.workloads()) == []
+    known.put_workload(web.key, web)
+    assert known.running(web.key) == {("c0", "nginx:1.25"): frozenset({DIGEST})}
+    known.put_workload(web.key, None)
+    assert known.workload(web.key) is None
+    assert known.put_pod(_POD, None) == _concerned(web)
+    assert known.running(web.key) == {}
+
+
+def test_a_namespace_concerns_the_workloads_in_it() -> None:
+    """Only when its annotation changed."""
+    web, far = workload("web", "nginx:1.25"), workload("far", "nginx:1.25", namespace="far")
+    known = inventory(web, far, _NGINX)
+    assert known.put_namespace("shop", None) == Concerned()
+    assert known.put_namespace("shop", "ignore") == _concerned(web, backups=(_NGINX.name,))
+    assert known.put_namespace("shop", "ignore") == Concerned()
+    assert known.namespaces.ignored("shop")
+    assert known.put_namespace("shop", None) == _concerned(web, backups=(_NGINX.name,))
+    assert not known.namespaces.ignored("shop")
+
+
+def test_the_namespace_of_the_backups_concerns_everybody() -> None:
+    """Because its annotation pauses everything."""
+    web, far = workload("web", "nginx:1.25"), workload("far", "redis:7", namespace="far")
+    known = inventory(web, far, _NGINX)
+    assert known.put_namespace("image-backup", "pause") == _concerned(web, far, backups=(_NGINX.name,))
+    assert known.namespaces.paused(policy())
+
+
+def test_a_backup_concerns_itself_and_who_names_its_source_or_its_backup() -> None:
+    """When it comes, when it is verified, and when it is gone."""
+    web, rewritten, other = workload("a", "nginx:1.25"), workload("b", _OURS), workload("c", "redis:7")
+    known = inventory(web, rewritten, other)
+    new = backup("nginx:1.25", digest=None)
+    assert known.put_backup(new.name, new) == _concerned(web, rewritten, backups=(new.name,))
+    verified = backup("nginx:1.25", version=2)
+    assert known.put_backup(new.name, verified) == _concerned(web, rewritten, backups=(new.name,))
+    assert known.put_backup(new.name, None) == _concerned(web, rewritten, backups=(new.name,))
+
+
+def test_an_application_concerns_the_workloads_that_it_lists_and_listed() -> None:
+    """Also when it is gone."""
+    web, api = workload("web", "nginx:1.25"), workload("api", "redis:7")
+    known, key = inventory(web, api), ("argocd", "shop")
+    made = application("shop", source("https://git.example/shop"), of=[web])
+    assert known.put_application(key, made) == _concerned(web)
+    moved = application("shop", source("https://git.example/shop"), of=[api])
+    assert known.put_application(key, moved) == _concerned(web, api)
+    assert known.put_application(key, None) == _concerned(api)
+    assert known.management(api) is None
+    assert known.applications() == []
+
+
+# -- ImageBackups -----------------------------------------------------------------------------------------
+
+
+def test_a_version_that_is_older_than_what_is_known_is_passed_over() -> None:
+    """A watch may be behind what was written by this process."""
+    known = inventory(backup("nginx:1.25", version=10))
+    assert known.put_backup(_NGINX.name, backup("nginx:1.25", digest=None, version=9)) == Concerned()
+    assert known.backup(_NGINX.name) == backup("nginx:1.25", version=10)
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        replace(backup("nginx:1.25", digest=None, version=9), uid="2"),
+        replace(backup("nginx:1.25", digest=None), resource_version="not-a-number"),
+        backup("nginx:1.25", digest=None, version=10),
+        backup("nginx:1.25", digest=None, version=100),
+    ],
+    ids=["another object", "no number", "the same", "newer"],
+)
+def test_anything_else_is_believed(newer: object) -> None:
+    """Versions of different objects, and those that are no numbers, cannot be compared."""
+    known = inventory(backup("nginx:1.25", version=10))
+    known.put_backup(_NGINX.name, newer)  # type: ignore[arg-type]
+    found = known.backup(_NGINX.name)
+    assert found is not None
+    assert not found.verified
+
+
+def test_backups_are_found_by_their_source_and_by_their_backup() -> None:
+    """And by their repository, as soon as one in it is verified."""
+    known = inventory(backup("nginx:1.25", digest=None))
+    ours = Reference.parse(_OURS)
+    assert (
+        known.of_source(Reference.parse("nginx:1.25")) == known.of_backup(ours) == known.backup(_NGINX.name)
+    )
+    assert not known.know_repository(ours)
+    known.put_backup(_NGINX.name, backup("nginx:1.25", version=2))
+    assert known.know_repository(ours.tagged("1.26"))
+    known.put_backup(_NGINX.name, None)
+    assert known.of_backup(ours) is None
+    assert not known.know_repository(ours)
+    assert known.backup_names() == []
+
+
+def test_a_backup_of_another_name_stands_for_nothing() -> None:
+    """The earlier system named them otherwise; it is known by its name alone."""
+    old = replace(_NGINX, name="nginx-1-25")
+    known = inventory(old)
+    assert known.backup_names() == ["nginx-1-25"]
+    assert known.of_source(old.image) is None
+    assert known.of_backup(Reference.parse(_OURS)) is None
+    assert not known.know_repository(Reference.parse(_OURS))
+
+
+def test_news_about_rewrites_is_in_what_is_read_and_not_in_what_is_on_record() -> None:
+    """A reversal is seen at once, whichever of the two watches is first."""
+    rewrite = Rewrite(workload="Deployment/shop/web", container="c0", state=RewriteState.HEALTHY, at=NOW)
+    recorded = backup("nginx:1.25", rewrites=[rewrite.model_dump(mode="json")])
+    for things in ((recorded, workload("web", "nginx:1.25")), (workload("web", "nginx:1.25"), recorded)):
+        known = inventory(*things)
+        read, written = known.backup(recorded.name), known.recorded(recorded.name)
+        assert read is not None
+        assert written is not None
+        assert [each.state for each in read.status.rewrites] == [RewriteState.REVERTED]
+        assert [each.state for each in written.status.rewrites] == [RewriteState.HEALTHY]
+        assert known.of_source(recorded.image) == read
+
+
+# -- demand -----------------------------------------------------------------------------------------------
+
+
+def test_demand_is_who_names_the_source_in_scope_and_the_backup_anywhere() -> None:
+    """Who is left alone is known as well."""
+    web, ignored = workload("web", "nginx:1.25"), workload("ignored", "nginx:1.25", directive="ignore")
+    away = workload("away", "docker.io/library/nginx:1.25", namespace="kube-system")
+    rewritten = workload("rewritten", _OURS, namespace="kube-system")
+    demand = inventory(web, ignored, away, rewritten, workload("other", "nginx:1.26"), _NGINX).demand(_NGINX)
+    assert demand.sources == (web.key,)
+    assert demand.backups == (rewritten.key,)
+    assert demand.ignored == (away.key, ignored.key)
+    assert demand.used
+
+
+def test_demand_has_the_digests_that_run_of_the_image() -> None:
+    """Of each container that names it; a pod of an older template runs another one."""
+    web, api = workload("web", "nginx:1.25", "redis:7"), workload("api", "docker.io/nginx:1.25")
+    known = inventory(web, api, _NGINX)
+    known.put_pod(("shop", "a"), pod(web))
+    known.put_pod(("shop", "b"), pod(web, OTHER_DIGEST))
+    known.put_pod(("shop", "c"), pod(web, "sha256:" + "c" * 64, image="nginx:1.24"))
+    known.put_pod(("shop", "d"), pod(web, "sha256:" + "d" * 64, container="c1"))
+    known.put_pod(("shop", "e"), pod(api))
+    demand = known.demand(_NGINX)
+    assert demand.running == {DIGEST: (api.key, web.key), OTHER_DIGEST: (web.key,)}
+
+
+def test_an_image_that_nobody_names_is_not_in_demand() -> None:
+    """Any more."""
+    web = workload("web", "nginx:1.25")
+    known = inventory(web, _NGINX)
+    assert known.demand(_NGINX).used
+    known.put_workload(web.key, workload("web", "nginx:1.26"))
+    assert not known.demand(_NGINX).used
+
+
+# -- Applications -----------------------------------------------------------------------------------------
+
+
+def _tracked(name: str, by: str) -> Workload:
+    return workload(name, "nginx:1.25", tracking_id=f"{by}:apps/Deployment:shop/{name}")
+
+
+def _owner(known: Inventory, of: Workload) -> str | None:
+    found = known.management(of)
+    return found.application if found is not None else None
+
+
+def test_a_workload_belongs_to_the_application_that_lists_it_or_that_it_names() -> None:
+    """And to no other; those of nobody belong to nobody."""
+    listed, named, nobodys = workload("listed", "a:1"), _tracked("named", "shop"), workload("alone", "a:1")
+    inherited = workload("inherited", "a:1", tracking_id="shop:apps/Deployment:shop/its-parent")
+    shop = application("shop", source("https://git.example/shop"), of=[listed])
+    known = inventory(listed, named, nobodys, inherited, shop)
+    assert [_owner(known, each) for each in (listed, named, nobodys, inherited)] == [
+        "argocd/shop", "argocd/shop", None, None,
+    ]  # fmt: skip
+    assert known.tracked_by(shop) == [listed, named]
+
+
+def test_of_two_applications_that_list_a_workload_it_belongs_to_the_one_that_it_names() -> None:
+    """Which is the one that was synced last."""
+    web = _tracked("web", "second")
+    first, second = (
+        application(name, source("https://git.example/x"), of=[web]) for name in ("first", "second")
+    )
+    known = inventory(web, first, second)
+    assert _owner(known, web) == "argocd/second"
+    assert known.tracked_by(first) == []
+    assert known.tracked_by(second) == [web]
+    renamed = _tracked("web", "first")
+    known.put_workload(web.key, renamed)
+    assert _owner(known, renamed) == "argocd/first"
+    assert known.applications() == [first, second]
+
+
+def test_what_is_decided_follows_from_what_is_known() -> None:
+    """The inventory is the facts of decisions: a failure that is on record is their reason."""
+    known = inventory(workload("web", "nginx:1.25"), failed("nginx:1.25", "SourceNotFound", "gone"))
+    rules = policy(Mode.DIRECT)
+    (use,) = plan(known, rules).workloads[0].uses
+    assert (use.reason, use.message) == ("SourceNotFound", "gone")
+    assert known.backups is known
