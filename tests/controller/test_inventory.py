@@ -103,6 +103,27 @@ def test_a_backup_concerns_itself_and_who_names_its_source_or_its_backup() -> No
     assert known.put_backup(new.name, None) == _concerned(web, rewritten, backups=(new.name,))
 
 
+def test_a_backup_that_is_written_again_concerns_only_itself() -> None:
+    """As long as nothing changed that a decision about a workload rests on: users, times, attempts."""
+    known = inventory(workload("web", "nginx:1.25"), _NGINX)
+    again = backup("nginx:1.25", version=2, users={"count": 1}, size=7)
+    assert known.put_backup(_NGINX.name, again) == _concerned(backups=(_NGINX.name,))
+
+
+def test_a_backup_that_is_gone_does_not_come_back_by_what_was_written_to_it() -> None:
+    """The answer to a write may be slower than the watch; what took its name is another object."""
+    web = workload("web", "nginx:1.25")
+    known = inventory(web, backup("nginx:1.25", digest=None))
+    written = backup("nginx:1.25", version=2)
+    assert known.update_backup(written) == _concerned(web, backups=(_NGINX.name,))
+    assert known.backup(_NGINX.name) == written
+    known.put_backup(_NGINX.name, None)
+    assert known.update_backup(backup("nginx:1.25", version=3)) == Concerned()
+    assert known.backup(_NGINX.name) is None
+    known.put_backup(_NGINX.name, replace(backup("nginx:1.25", digest=None, version=4), uid="2"))
+    assert known.update_backup(backup("nginx:1.25", version=5)) == Concerned()
+
+
 def test_an_application_concerns_the_workloads_that_it_lists_and_listed() -> None:
     """Also when it is gone."""
     web, api = workload("web", "nginx:1.25"), workload("api", "redis:7")
@@ -183,6 +204,30 @@ def test_news_about_rewrites_is_in_what_is_read_and_not_in_what_is_on_record() -
         assert [each.state for each in read.status.rewrites] == [RewriteState.REVERTED]
         assert [each.state for each in written.status.rewrites] == [RewriteState.HEALTHY]
         assert known.of_source(recorded.image) == read
+
+
+def test_who_comes_to_lead_looks_at_everything_afresh() -> None:
+    """What was seen in the meantime may be on record by now, from somebody else."""
+    rewrite = Rewrite(workload="Deployment/shop/web", container="c0", state=RewriteState.HEALTHY, at=NOW)
+    known = inventory(
+        backup("nginx:1.25", rewrites=[rewrite.model_dump(mode="json")]), workload("web", "nginx:1.25")
+    )
+    reverted = rewrite.model_copy(update={"state": RewriteState.REVERTED, "reversals": (NOW,)})
+    theirs = backup("nginx:1.25", version=2, rewrites=[reverted.model_dump(mode="json")])
+    known.put_backup(_NGINX.name, theirs)
+    known.look_afresh()
+    assert known.backup(_NGINX.name) == known.recorded(_NGINX.name) == theirs
+
+
+def test_what_was_seen_of_a_workload_is_forgotten_with_it() -> None:
+    """One that is made again under its name starts anew."""
+    rewrite = Rewrite(workload="Deployment/shop/web", container="c0", state=RewriteState.HEALTHY, at=NOW)
+    recorded = backup("nginx:1.25", rewrites=[rewrite.model_dump(mode="json")])
+    web = workload("web", "nginx:1.25")
+    known = inventory(recorded, web)
+    assert known.backup(recorded.name) != recorded
+    known.put_workload(web.key, None)
+    assert known.backup(recorded.name) == recorded
 
 
 # -- demand -----------------------------------------------------------------------------------------------

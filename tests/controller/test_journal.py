@@ -1,5 +1,6 @@
 """The journal: news about rewrites, until they are on record in their ImageBackup."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -140,3 +141,39 @@ def test_backups_have_news_of_their_own(journal: Journal) -> None:
     journal.note("other", _rewrite())
     assert journal.apply(_BACKUP) is _BACKUP
     assert not journal.urgent("other")
+
+
+def test_what_is_gone_takes_its_news_along(journal: Journal) -> None:
+    """A workload, an ImageBackup, or all that this replica saw while another one led."""
+    web, other = workload("web").key, _rewrite().model_copy(update={"workload": "Deployment/shop/other"})
+    ways: list[Callable[[], None]] = [
+        lambda: journal.drop(_NAME),
+        lambda: journal.drop_workload(web),
+        journal.clear,
+    ]
+    for forget in ways:
+        journal.note(_NAME, _rewrite())
+        forget()
+        assert _rewrite().key not in journal.pending(_NAME)
+    journal.note(_NAME, other)
+    journal.drop_workload(web)
+    assert list(journal.pending(_NAME)) == [other.key]
+
+
+def test_each_change_makes_a_version_of_its_own(journal: Journal) -> None:
+    """So that what was merged before can be told from what has to be merged again."""
+    applied = _rewrite(RewriteState.APPLIED)
+    changes: list[Callable[[], None]] = [
+        lambda: journal.note(_NAME, _rewrite()),
+        lambda: journal.withdraw(_NAME, _rewrite(), before=applied),
+        lambda: journal.forget(_NAME, {applied.key: applied}),
+        lambda: journal.note(_NAME, _rewrite()),
+        lambda: journal.drop_workload(workload("web").key),
+        lambda: journal.note(_NAME, _rewrite()),
+        journal.clear,
+    ]
+    versions = [journal.version(_NAME)]
+    for change in changes:
+        change()
+        versions.append(journal.version(_NAME))
+    assert len(set(versions)) == len(versions)
