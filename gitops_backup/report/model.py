@@ -170,6 +170,8 @@ class Summary(_Part):
     """Containers in scope whose image comes from a registry that its owner does not control."""
     protected: int
     """Containers in scope whose image is a backup, trusted, or has a verified backup."""
+    using: int
+    """Those of the protected that name such an image already."""
     copies: int
     """Images to be copied."""
     rewrites: int
@@ -181,7 +183,7 @@ class Summary(_Part):
     blocked: int
     """Containers that are not rewritten, copied or not, for a reason that does not pass by itself."""
     coverage: float
-    """`protected` as a share of `scope`: what would survive the loss of every foreign registry, 0 to 1."""
+    """`protected` as a share of `scope`: whose images would outlive every foreign registry, from 0 to 1."""
 
 
 class Report(_Part):
@@ -367,6 +369,7 @@ def _summary(plan: Plan, workloads: Sequence[WorkloadReport]) -> Summary:
         scope=len(scope),
         external=sum(container.external for container in scope),
         protected=protected,
+        using=sum(container.protected and not container.external for container in scope),
         copies=len(plan.copies()),
         rewrites=standing[Standing.DUE],
         coming=standing[Standing.COMING],

@@ -143,11 +143,12 @@ def _sentences(report: Report) -> tuple[str, str]:
         f"{summary.waiting} waiting",
         f"{summary.blocked} blocked",
     ]
-    share = f"{summary.protected} of {_count(summary.scope, 'container')} in scope"
+    # rounded down: 100% means all of them
+    share = f"{math.floor(100 * summary.coverage)}%"
+    kept = f"{summary.protected} of {_count(summary.scope, 'container')} in scope, {share}"
     return (
         f"{seen}, planned for mode {report.mode}: {', '.join(due)}.",
-        # rounded down: 100% means all of them
-        f"Would survive the loss of every foreign registry: {share}, {math.floor(100 * summary.coverage)}%.",
+        f"Images that would outlive every foreign registry: those of {kept}; in use already: {summary.using}.",
     )
 
 

@@ -140,7 +140,8 @@ def test_the_numbers_add_up(gitops: Answer) -> None:
     assert gitops.out.endswith(
         "\n11 containers in 10 workloads, planned for mode gitops: 3 images to copy,"
         " 0 containers to rewrite now, 5 once copied, 1 waiting, 5 blocked.\n"
-        "Would survive the loss of every foreign registry: 0 of 11 containers in scope, 0%.\n"
+        "Images that would outlive every foreign registry: those of 0 of 11 containers in scope, 0%;"
+        " in use already: 0.\n"
     )
 
 
@@ -271,7 +272,7 @@ def test_the_exit_code_says_whether_there_is_anything_to_do(options: Options, sh
     answer = _report(options, shop, "--exit-code", *trusted)
     assert answer.code == 0
     assert set(_rows(answer).values()) == {"Keep"}
-    assert answer.out.splitlines()[-1].endswith("10 of 10 containers in scope, 100%.")
+    assert answer.out.splitlines()[-1].endswith("10 of 10 containers in scope, 100%; in use already: 10.")
 
 
 def test_where_nothing_is_selected_there_is_a_word_on_standard_error(options: Options, shop: Shop) -> None:

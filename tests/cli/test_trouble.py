@@ -107,4 +107,4 @@ def test_a_repository_that_cannot_be_cloned_holds_up_no_other(
     report = command(*options, "report", "--mode", "gitops", "-n", shop.namespace).out
     assert re.search("acme/committed:1 +Blocked: RepositoryUnavailable$", report, re.MULTILINE)
     assert re.search(f"{backup} +Keep$", report, re.MULTILINE)
-    assert "Would survive the loss of every foreign registry: 2 of 2 containers in scope, 100%." in report
+    assert "those of 2 of 2 containers in scope, 100%; in use already: 1." in report

@@ -125,7 +125,7 @@ def test_a_single_thing_is_no_plural() -> None:
     assert render(report(_WEB), width=None, colours=False).endswith(
         "\n1 container in 1 workload, planned for mode direct: 1 image to copy, 0 containers to rewrite now,"
         " 1 once copied, 0 waiting, 0 blocked.\n"
-        "Would survive the loss of every foreign registry: 0 of 1 container in scope, 0%.\n"
+        "Images that would outlive every foreign registry: those of 0 of 1 container in scope, 0%; in use already: 0.\n"
     )
 
 
@@ -134,7 +134,8 @@ def test_nothing_is_said_about_nothing() -> None:
     assert render(report(), width=None, colours=False) == (
         "0 containers in 0 workloads, planned for mode direct: 0 images to copy, 0 containers to rewrite now,"
         " 0 once copied, 0 waiting, 0 blocked.\n"
-        "Would survive the loss of every foreign registry: 0 of 0 containers in scope, 100%.\n"
+        "Images that would outlive every foreign registry: those of 0 of 0 containers in scope, 100%;"
+        " in use already: 0.\n"
     )
 
 
