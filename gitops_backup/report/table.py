@@ -146,9 +146,10 @@ def _sentences(report: Report) -> tuple[str, str]:
     # rounded down: 100% means all of them
     share = f"{math.floor(100 * summary.coverage)}%"
     kept = f"{summary.protected} of {_count(summary.scope, 'container')} in scope, {share}"
+    kept += f"; in use already: {summary.using}"
     return (
         f"{seen}, planned for mode {report.mode}: {', '.join(due)}.",
-        f"Images that would outlive every foreign registry: those of {kept}; in use already: {summary.using}.",
+        f"Images that would outlive every foreign registry: those of {kept}.",
     )
 
 
