@@ -4,6 +4,7 @@ import hashlib
 import re
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 from tests.end_to_end.scene import PREFIX, Scene
@@ -14,15 +15,20 @@ _TAG = re.compile(r"/v2/(?P<repository>.+)/manifests/(?P<tag>[^/?:]+)$")
 
 
 class Gate:
-    """An action of a `FaultyServer`: the request waits until the gate is opened, then goes on."""
+    """An action of a `FaultyServer`: requests wait until the gate is opened, then go on.
 
-    def __init__(self) -> None:
+    `when` says, at each request, whether it is one to be held back.
+    """
+
+    def __init__(self, when: Callable[[], bool] = lambda: True) -> None:
         self.reached = threading.Event()
+        self._when = when
         self._open = threading.Event()
 
     def __call__(self, exchange: Exchange) -> None:
-        self.reached.set()
-        self._open.wait(_SECONDS_HELD)
+        if not self._open.is_set() and self._when():
+            self.reached.set()
+            self._open.wait(_SECONDS_HELD)
         exchange.send(exchange.forward())
 
     def wait(self) -> None:

@@ -223,7 +223,8 @@ class Controller:
         }
 
     def _last_words(self) -> str:
-        return "\n".join(self.log_text.splitlines()[-40:])
+        last = [{**line, "exception": line.get("exception", "")[-400:]} for line in self.log[-20:]]
+        return "\n".join(" ".join(f"{name}={line[name]}" for name in line if line[name]) for line in last)
 
 
 def wait(seconds: float) -> None:

@@ -227,7 +227,9 @@ class Scene:
 
     def rolled_out(self, workload: Workload) -> bool:
         """Whether the workload's status says so for its newest generation."""
-        found = self.api.get(workload.path)
+        found = self.api.find(workload.path)
+        if found is None:
+            return False
         status, generation = found.get("status") or {}, found["metadata"]["generation"]
         if status.get("observedGeneration") != generation:
             return False
@@ -237,6 +239,16 @@ class Scene:
         wanted = found["spec"].get("replicas", 1)
         counts = (status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas"))
         return all(count == wanted for count in counts)
+
+    def running(self, workload: Workload) -> set[str]:
+        """The digests that the pods in a workload's namespace run, whose names begin with the workload's."""
+        pods = self.api.items(f"/api/v1/namespaces/{workload.namespace}/pods")
+        return {
+            container["imageID"].rpartition("@")[2]
+            for pod in pods
+            if pod["metadata"]["name"].startswith(f"{workload.name}-")
+            for container in pod.get("status", {}).get("containerStatuses", [])
+        }
 
     def backups(self) -> dict[str, Json]:
         """The ImageBackups, by the image that they stand for."""
@@ -323,10 +335,6 @@ class Scene:
             error.add_note(f"the ImageBackups' statuses: {self.statuses()}")
             raise
         return self.status(image)
-
-    def pass_time(self, seconds: float) -> None:
-        """Let time pass, to see that nothing happens."""
-        wait(seconds)
 
     def wait_quiet(self, seconds: float = 1.5) -> dict[str, str]:
         """Wait until nothing was written for this long; returns the `versions`."""

@@ -1,12 +1,24 @@
 """Direct mode: from a watch event to a verified copy to a patched workload."""
 
 import json
+from collections.abc import Iterator
+
+import pytest
 
 from gitops_backup.sandbox.waiting import until
-from tests.end_to_end.scene import PREFIX, Scene
+from tests.end_to_end.gates import Gate, before_backup, registries
+from tests.end_to_end.scene import ANNOTATION, PREFIX, Scene
+from tests.registry.faulty import FaultyServer
 
 NGINX = "docker.io/library/nginx:1.14.0"
 FLUENTD = "docker.io/library/fluentd:latest"
+
+
+@pytest.fixture
+def backup(scene: Scene) -> Iterator[FaultyServer]:
+    """A server before the backup registry."""
+    with FaultyServer(behind=scene.sandbox.backup.address) as server:
+        yield server
 
 
 def test_the_earlier_systems_samples_end_where_they_did(scene: Scene) -> None:
@@ -139,3 +151,26 @@ def test_an_image_that_cannot_be_copied_does_not_hold_back_the_others(scene: Sce
             lambda: controller.images("Blocked", "SourceNotFound") == 1,
             what="the metrics to name the reason",
         )
+
+
+def test_what_changed_just_before_the_patch_is_respected(scene: Scene, backup: FaultyServer) -> None:
+    """While the registry is asked for the last time, one gets another image, one is to be ignored."""
+    scene.sandbox.push("acme/late:1")
+    scene.sandbox.push("acme/late:2")
+    gate = Gate()
+    # the first HEAD comes before the copy, the others before each patch
+    backup.on("HEAD", "/acme_late/manifests/1$", gate)
+    backup.on("HEAD", "/acme_late/manifests/1$", lambda asked: asked.send(asked.forward()), times=1)
+    changed = scene.deployment("changed", "acme/late:1")
+    ignored = scene.deployment("ignored", "acme/late:1")
+    scene.wait_rolled_out(changed, ignored)
+    through = registries(scene, before_backup(scene, backup))
+    with scene.controller("direct", registries=through) as controller:
+        gate.wait()
+        scene.set_image(changed, "acme/late:2")
+        scene.annotate(ignored, {ANNOTATION: "ignore"})
+        gate.open()
+        scene.wait_images(changed, f"{PREFIX}/acme_late:2")
+        until(lambda: controller.images("Blocked", "Ignored") == 1, what="the annotation to be seen")
+    assert scene.images(ignored) == ["acme/late:1"]
+    assert scene.api.get(changed.path)["metadata"]["generation"] == 3

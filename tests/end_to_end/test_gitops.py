@@ -5,6 +5,7 @@ from textwrap import dedent
 import pytest
 
 from gitops_backup.sandbox.waiting import until
+from tests.end_to_end.harness import wait
 from tests.end_to_end.repositories import Repository
 from tests.end_to_end.scene import PREFIX, Scene, Workload
 
@@ -127,7 +128,7 @@ def test_argo_cd_is_asked_to_refresh_and_not_over_and_over(scene: Scene) -> None
         until(lambda: repository.commits() == 2, what="the commit")
         until(lambda: refreshes.count, what="a refresh to be asked for")
         scene.wait_event(app, "Committed")
-        scene.pass_time(4)
+        wait(4)
         assert refreshes.count <= 6, f"{refreshes.count} refreshes in 4 s"
         assert controller.running
     assert repository.commits() == 2
@@ -151,7 +152,7 @@ def made_by_hand(scene: Scene, application: str, **sync: object) -> Workload:
 
 
 def test_a_revert_of_its_commit_is_respected(scene: Scene) -> None:
-    """The original comes back and stays, for the next process as well; others are rewritten all the same."""
+    """The original comes back and stays, for the next process too, until somebody writes another image."""
     repository, app, _ = one_app(scene)
     with scene.controller("gitops", resync=1) as controller:
         scene.wait_images(app, BACKUP)
@@ -165,13 +166,16 @@ def test_a_revert_of_its_commit_is_respected(scene: Scene) -> None:
             lambda: [r["state"] for r in scene.status(image)["rewrites"]] == ["Reverted"],
             what="the revert to be on record",
         )
-        scene.pass_time(2)
+        wait(2)
         assert repository.commits() == commits == 3
     with scene.controller("gitops", resync=1) as controller:
         until(lambda: controller.images("Blocked", "RolledBack") == 1, what="the revert to be respected")
-        scene.pass_time(2)
-    assert repository.commits() == 3
-    assert scene.images(app) == [REDIS]
+        wait(2)
+        assert repository.commits() == 3
+        assert scene.images(app) == [REDIS]
+        repository.replace("app.yaml", REDIS, "nginx:1.14.0")
+        scene.wait_images(app, f"{PREFIX}/library_nginx:1.14.0")
+    assert repository.commits() == 5
 
 
 def test_a_revert_before_the_sync_is_respected(scene: Scene) -> None:
@@ -181,7 +185,7 @@ def test_a_revert_before_the_sync_is_respected(scene: Scene) -> None:
         until(lambda: repository.commits() == 2, what="the commit")
         repository.revert()
         until(lambda: controller.images("Blocked", "RolledBack") == 1, what="the revert to be respected")
-        scene.pass_time(2)
+        wait(2)
     assert repository.commits() == 3
     assert repository.file("app.yaml").count(REDIS.encode()) == 1
     assert scene.images(app) == [REDIS]
@@ -193,7 +197,7 @@ def test_what_waits_for_a_sync_is_not_committed_again(scene: Scene) -> None:
     with scene.controller("gitops", resync=1):
         until(lambda: repository.commits() == 2, what="the commit")
         assert scene.wait_event(app, "AwaitingSync")
-        scene.pass_time(3)
+        wait(3)
         assert repository.commits() == 2
         assert scene.images(app) == [REDIS]
         scene.sync(application)
@@ -211,13 +215,31 @@ def test_an_image_that_only_git_knows_is_not_published_before_it_is_copied(scene
     with scene.controller("gitops", resync=1):
         scene.wait_phase("docker.io/acme/ahead:1", "DONE")
         assert scene.wait_event(app, "AwaitingSync")
-        scene.pass_time(2)
+        wait(2)
         assert repository.commits() == 2
         assert scene.sandbox.digest(f"{PREFIX}/acme_ahead:2") is None
         scene.sync(application)
         until(lambda: repository.commits() == 3, what="the commit")
         assert f"{PREFIX}/acme_ahead:2".encode() in repository.file("app.yaml")
         assert scene.sandbox.digest(f"{PREFIX}/acme_ahead:2") == scene.sandbox.digest("acme/ahead:2")
+
+
+def test_no_commit_names_a_copy_that_the_registry_has_lost(scene: Scene) -> None:
+    """The record says DONE and the registry was wiped: it is copied again before the push."""
+    repository, app, _ = one_app(scene)
+    scene.annotate_namespace("image-backup", "pause")
+    held: list[str | None] = []
+    with scene.controller("gitops") as controller:
+        scene.wait_phase("docker.io/library/redis:7.2", "DONE")
+        until(lambda: controller.images("Blocked", "ControllerPaused") == 1, what="the pause to be seen")
+        scene.sandbox.backup.interrupt()
+        scene.sandbox.backup.resume()
+        scene.may_push_again = True
+        with repository.before_push(lambda: held.append(scene.sandbox.digest(BACKUP))):
+            scene.annotate_namespace("image-backup", None)
+            scene.wait_images(app, BACKUP)
+    assert held == [scene.sandbox.digest(f"docker.io/library/{REDIS}")]
+    assert repository.commits() == 2
 
 
 def test_a_tag_that_is_bumped_in_git_after_the_rewrite_rolls_out(scene: Scene) -> None:
@@ -316,7 +338,7 @@ def test_nothing_is_written_while_nothing_happens(scene: Scene) -> None:
         scene.wait_event(deployed(scene, "waiting"), "AwaitingSync")
         before, heads = scene.wait_quiet(6), (repository.head, waiting.head)
         steps = controller.metric("gitops_backup_reconciles_total", reconciler="repositories")
-        scene.pass_time(5)
+        wait(5)
         assert scene.versions() == before
         assert (repository.head, waiting.head) == heads
         again = controller.metric("gitops_backup_reconciles_total", reconciler="repositories")

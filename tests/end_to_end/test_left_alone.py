@@ -101,6 +101,33 @@ def test_a_workload_that_does_not_roll_out_is_not_patched(
         scene.wait_images(app, BACKUP)
 
 
+def test_a_workload_in_the_middle_of_a_rollout_is_backed_up_and_not_patched(scene: Scene) -> None:
+    """What a node has pulled is copied; the patch waits until the rollout is through."""
+    app = scene.deployment("app", "redis:7.2")
+    scene.wait_rolled_out(app)
+    scene.annotate(app, {NEVER_READY: "true"})
+    scene.set_image(app, NGINX)
+    with scene.controller("direct") as controller:
+        scene.wait_phase("docker.io/library/nginx:1.14.0", "DONE")
+        wait_blocked(controller, "RollingOut")
+        assert scene.images(app) == [NGINX]
+        scene.annotate(app, {NEVER_READY: None})
+        scene.wait_images(app, BACKUP)
+
+
+def test_images_in_a_trusted_registry_and_what_is_no_image_are_left_alone(scene: Scene) -> None:
+    """Another cluster's backups are not copied again; a name that is none is told, and does no harm."""
+    trusted = scene.deployment("trusted", "ghcr.io/stefanprodan/podinfo:6.6.0")
+    wrong = scene.deployment("wrong", "not an image")
+    other = scene.deployment("other", NGINX)
+    with scene.controller("direct", trusted_prefixes=["ghcr.io/stefanprodan"]) as controller:
+        scene.wait_images(other, BACKUP)
+        wait_blocked(controller, "InvalidReference")
+        assert list(scene.backups()) == ["docker.io/library/nginx:1.14.0"]
+    assert_untouched(scene, trusted)
+    assert_untouched(scene, wrong)
+
+
 def test_a_daemon_set_that_is_replaced_by_hand_is_patched_when_it_is_available(scene: Scene) -> None:
     """With OnDelete no rollout ever completes by itself, and it is patched once all the same."""
     agent = scene.daemon_set("agent", "fluentd:latest", updateStrategy={"type": "OnDelete"})

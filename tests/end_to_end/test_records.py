@@ -1,9 +1,11 @@
 """Direct mode: the ImageBackup as the record of its copy: kept, restored, migrated, expired."""
 
 from gitops_backup.sandbox.waiting import until
+from tests.end_to_end.gates import Gate, before_backup, pushed_digests, registries
 from tests.end_to_end.harness import wait
 from tests.end_to_end.installation import NAMESPACE
 from tests.end_to_end.scene import PREFIX, Scene
+from tests.registry.faulty import FaultyServer
 
 NGINX = "docker.io/library/nginx:1.14.0"
 BACKUP = f"{PREFIX}/library_nginx:1.14.0"
@@ -23,6 +25,23 @@ def test_a_record_that_was_deleted_by_hand_comes_back(scene: Scene) -> None:
         assert scene.condition(NGINX, "Verified")["status"] == "True"
     assert scene.images(app) == [BACKUP]
     assert scene.api.get(app.path)["metadata"]["generation"] == 2
+
+
+def test_a_record_that_is_deleted_in_the_middle_of_its_copy_comes_back(scene: Scene) -> None:
+    """The copy ends without a record to write to; the next one finds it, and all goes on."""
+    scene.may_push_again = True
+    scene.sandbox.push("acme/deleted:1")
+    gate = Gate()
+    with FaultyServer(behind=scene.sandbox.backup.address) as backup:
+        backup.on("PUT", "/acme_deleted/manifests/1$", gate, times=1)
+        app = scene.deployment("app", "acme/deleted:1")
+        with scene.controller("direct", registries=registries(scene, before_backup(scene, backup))):
+            gate.wait()
+            scene.delete_backup("docker.io/acme/deleted:1")
+            gate.open()
+            scene.wait_images(app, f"{PREFIX}/acme_deleted:1")
+            status = scene.wait_phase("docker.io/acme/deleted:1", "DONE")
+        assert pushed_digests(backup)["marcosquesada/acme_deleted:1"] == {status["digest"]}
 
 
 def test_a_record_whose_source_is_gone_comes_back_unverified(scene: Scene) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gitops_backup.sandbox.waiting import until
-from tests.end_to_end.gates import before_backup, before_upstream, registries
+from tests.end_to_end.gates import Gate, before_backup, before_upstream, registries
 from tests.end_to_end.harness import wait
 from tests.end_to_end.scene import PREFIX, Scene
 from tests.registry.faulty import FaultyServer, changes, error, resets
@@ -65,6 +65,23 @@ def test_a_registry_that_asks_for_fewer_requests_is_left_in_peace(
         assert not upstream.asked()
         scene.wait_images(first, f"{PREFIX}/acme_limited-first:1")
         scene.wait_images(second, f"{PREFIX}/acme_limited-second:1")
+
+
+def test_a_registry_that_never_answers_is_given_up_in_time(scene: Scene, upstream: FaultyServer) -> None:
+    """The copy is ended after its limit, with a reason, and tried again."""
+    scene.sandbox.push("acme/hangs:1")
+    gate = Gate()
+    upstream.on("GET", "/acme/hangs/blobs/", gate, times=1)
+    app = scene.deployment("app", "acme/hangs:1")
+    image = "docker.io/acme/hangs:1"
+    through = registries(scene, before_upstream(scene, upstream))
+    with scene.controller("direct", registries=through, copy_timeout=1):
+        gate.wait()
+        scene.wait_phase(image, "FAILED")
+        assert scene.condition(image, "Copied")["reason"] == "SourceUnavailable"
+        assert "took more than 1 s" in scene.condition(image, "Copied")["message"]
+        scene.wait_images(app, f"{PREFIX}/acme_hangs:1")
+        gate.open()
 
 
 def test_a_registry_that_sends_something_else_than_it_promised_is_not_believed(
