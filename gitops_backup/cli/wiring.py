@@ -238,6 +238,9 @@ def _from_folder(folder: Path) -> tuple[str, str]:
         return username.read_text().rstrip("\r\n"), password.read_text().rstrip("\r\n")
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        # the library's error holds what was read
+        raise UsageError(f"the files in {folder} are not UTF-8 text") from None
 
 
 def _git_credentials(settings: Settings) -> list[GitCredentials]:
