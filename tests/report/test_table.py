@@ -125,7 +125,8 @@ def test_a_single_thing_is_no_plural() -> None:
     assert render(report(_WEB), width=None, colours=False).endswith(
         "\n1 container in 1 workload, planned for mode direct: 1 image to copy, 0 containers to rewrite now,"
         " 1 once copied, 0 waiting, 0 blocked.\n"
-        "Images that would outlive every foreign registry: those of 0 of 1 container in scope, 0%; in use already: 0.\n"
+        "Images that would outlive every foreign registry: those of 0 of 1 container in scope, 0%;"
+        " in use already: 0.\n"
     )
 
 
