@@ -91,8 +91,7 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx is not None else "gitops-backup"
-        code = _say(f"{error.format_message()} (see {command} --help)", error.exit_code)
+        code = _say(f"{error.format_message()} ({_advice(error)})", error.exit_code)
     except click.ClickException as error:
         code = _say(error.format_message(), error.exit_code)
     except (UsageError, ProgramMissing) as error:
@@ -100,6 +99,14 @@ def main() -> None:
     except GitopsBackupError as error:
         code = _say(str(error), 1)
     sys.exit(code)
+
+
+def _advice(error: click.UsageError) -> str:
+    before_the_name = {option for each in cli.params for option in each.opts}
+    if isinstance(error, click.NoSuchOption) and error.option_name in before_the_name:
+        return "it goes before the command's name"
+    command = error.ctx.command_path if error.ctx is not None else "gitops-backup"
+    return f"see {command} --help"
 
 
 def _say(message: str, code: int) -> int:

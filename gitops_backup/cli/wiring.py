@@ -1,6 +1,7 @@
 """From settings to the parts of the house: registries, Git, the cluster's watches."""
 
 import os
+import ssl
 import tempfile
 import threading
 import time
@@ -27,7 +28,7 @@ from gitops_backup.domain.backups import ImageBackup
 from gitops_backup.domain.naming import Prefix
 from gitops_backup.domain.policy import Mode, Policy, Unmanaged
 from gitops_backup.domain.workloads import ANNOTATION, Kind, Pod, Workload, WorkloadKey
-from gitops_backup.errors import UsageError
+from gitops_backup.errors import UsageError, one_line
 from gitops_backup.git.commits import Identity
 from gitops_backup.git.credentials import GitCredentials, Password
 from gitops_backup.git.errors import InvalidRepositoryUrl
@@ -191,6 +192,9 @@ def permissions(policy: Policy, *, applications: bool) -> list[Permission]:
 
 
 def _locations(settings: Settings) -> Locations:
+    for prefix, entry in settings.registries.items():
+        if entry.ca is not None:
+            _check_authorities(prefix, entry.ca)
     return Locations(
         Location(
             Prefix.parse(prefix),
@@ -201,6 +205,14 @@ def _locations(settings: Settings) -> Locations:
         )
         for prefix, entry in settings.registries.items()
     )
+
+
+def _check_authorities(prefix: str, file: Path) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+    except OSError as error:
+        what = error.strerror or one_line(str(error))
+        raise UsageError(f"the setting 'registries.{prefix}.ca' is wrong: {file}: {what}") from error
 
 
 def _source_credentials(settings: Settings) -> Credentials:

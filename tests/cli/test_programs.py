@@ -67,12 +67,22 @@ def test_a_port_is_taken(options: Options, option: str) -> None:
             {"GITOPS_BACKUP_SOURCE_AUTHFILE": "/nope", "GITOPS_BACKUP_SOURCE_PREFIXES": "quay.io"},
             "the docker config file /nope cannot be read: No such file or directory",
         ),
+        (
+            {"GITOPS_BACKUP_REGISTRIES": "{quay.io: {ca: /nope}}"},
+            "the setting 'registries.quay.io.ca' is wrong: /nope: No such file or directory",
+        ),
+        (
+            {"GITOPS_BACKUP_REGISTRIES": f"{{quay.io: {{ca: {__file__}}}}}"},
+            f"the setting 'registries.quay.io.ca' is wrong: {__file__}: ",
+        ),
         ({"GITOPS_BACKUP_BACKUP_CREDENTIALS": "/nope"}, "the folder /nope has no file 'password'"),
         ({"GITOPS_BACKUP_GIT_CREDENTIALS": "/nope"}, "lack username and password"),
         ({"GITOPS_BACKUP_GIT_PREFIX": "ftp://git.example/"}, "the setting 'git_prefix' is wrong: "),
     ],
 )
-def test_credentials_that_cannot_be_read(options: Options, env: dict[str, str], told: str) -> None:
+def test_files_with_secrets_or_authorities_that_cannot_be_read(
+    options: Options, env: dict[str, str], told: str
+) -> None:
     """The file or the setting is named."""
     assert told in refused(*options, "run", "--mode", "gitops", env=env)
 
