@@ -90,9 +90,7 @@ def test_a_command_that_waits_for_the_api_server_can_be_stopped(
             assert (process.stdout.read(), process.stderr.read().strip()) == ("", "")
 
 
-@pytest.mark.parametrize(
-    "arguments", [["name", "nginx"], ["report", "--exit-code"], ["report", "-o", "json"]]
-)
+@pytest.mark.parametrize("arguments", [["name", "nginx"], ["report", "--exit-code"]])
 def test_a_pipe_that_nobody_reads_ends_a_command_in_silence(options: Options, arguments: list[str]) -> None:
     """As with any program in a shell, and unlike a report that has something due."""
     read, write = os.pipe()
