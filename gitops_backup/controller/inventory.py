@@ -301,7 +301,8 @@ class Inventory:
         name = self._policy.naming.backup(backup.image)
         with self._lock:
             everybody = sorted(self._users.get(backup.image, ()))
-            namers = [key for key in everybody if self._in_scope(key)]
+            in_scope = {key: self._in_scope(key) for key in everybody}
+            namers = [key for key in everybody if in_scope[key]]
             running: dict[str, list[WorkloadKey]] = {}
             for key in namers:
                 # a pod of an older template may run another image in the same container
@@ -312,7 +313,7 @@ class Inventory:
             return Demand(
                 sources=tuple(namers),
                 backups=tuple(sorted(self._users.get(name, ()))),
-                ignored=tuple(key for key in everybody if key not in namers),
+                ignored=tuple(key for key in everybody if not in_scope[key]),
                 running={d: tuple(dict.fromkeys(keys)) for d, keys in sorted(running.items())[:MOST_DIGESTS]},
             )
 

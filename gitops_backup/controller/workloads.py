@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import structlog
 
 from gitops_backup.controller.inventory import Inventory
+from gitops_backup.controller.recent import Recent
 from gitops_backup.controller.reconciler import BackupRegistry, Reconciler
 from gitops_backup.controller.worker import DONE, After, Outcome
 from gitops_backup.domain.backups import Rewrite, RewriteState
@@ -60,6 +61,8 @@ class WorkloadReconciler(Reconciler):
     def __post_init__(self) -> None:
         """Begin with no doubts."""
         self._doubted: dict[str, float] = {}
+        self._directive = Recent(self.cluster.directive, clock=self.clock)
+        self._held = Recent(self.registry.held, clock=self.clock)
         self._log = structlog.get_logger(reconciler="workload")
 
     def reconcile(self, key: WorkloadKey) -> Outcome:
@@ -139,7 +142,7 @@ class WorkloadReconciler(Reconciler):
 
     def _namespaces_now(self, namespace: str) -> Namespaces:
         names = (namespace, self.policy.backup_namespace)
-        now = {name: directive for name in names if (directive := self.cluster.directive(name))}
+        now = {name: directive for name in names if (directive := self._directive(name))}
         return Namespaces(now)
 
     def _all_held(self, uses: Sequence[Use]) -> bool:
@@ -150,7 +153,8 @@ class WorkloadReconciler(Reconciler):
             if record is None or record.status.digest is None:
                 return False
             place = self.policy.naming.place(record.image, record.status.digest)
-            if self.registry.held(place) != record.status.digest:
+            if self._held(place) != record.status.digest:
+                self._held.forget(place)
                 self.suspect(record.name)
                 held = False
         return held
