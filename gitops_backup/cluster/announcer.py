@@ -1,6 +1,8 @@
 """Events, written in the background: nothing waits for what is only there to be read.
 
 What stays as it is is told once in ten minutes, so that a cluster in which nothing happens is not written to.
+And when much happens at once, it is told little by little: an event costs the API server as much as the patch
+that it tells of, and the work comes first.
 """
 
 import queue
@@ -8,6 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Literal
 
 from gitops_backup.cluster.events import EventRecorder
@@ -18,8 +21,10 @@ from gitops_backup.domain.workloads import WorkloadKey
 _MOST_WAITING = 10_000
 _MOST_REMEMBERED = 10_000
 _QUIET_SECONDS = 600.0
+_AT_ONCE = 50
+_SECONDS_EACH = 0.05
 
-_Event = tuple[Mapping[str, str], str, str, Literal["Normal", "Warning"]]
+_Event = tuple[datetime, Mapping[str, str], str, str, Literal["Normal", "Warning"]]
 
 
 class Announcer:
@@ -34,6 +39,7 @@ class Announcer:
         self._lock = threading.Lock()
         self._told: OrderedDict[tuple[str, str, str], float] = OrderedDict()
         self._waiting: queue.Queue[_Event | None] = queue.Queue(_MOST_WAITING)
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._write, name="events", daemon=True)
 
     def start(self) -> None:
@@ -44,6 +50,7 @@ class Announcer:
         """Write what waits, for at most `timeout` seconds."""
         if self._thread.ident is None:
             return
+        self._stopping.set()
         try:
             self._waiting.put(None, timeout=timeout)
         except queue.Full:
@@ -59,7 +66,7 @@ class Announcer:
             "name": backup.name,
             "uid": backup.uid,
         }
-        self._put((regarding, reason, note, "Warning" if warning else "Normal"))
+        self._put((datetime.now(UTC), regarding, reason, note, "Warning" if warning else "Normal"))
 
     def workload(self, key: WorkloadKey, uid: str, *, reason: str, note: str, warning: bool = False) -> None:
         """An event on a workload."""
@@ -70,10 +77,10 @@ class Announcer:
             "name": key.name,
             "uid": uid,
         }
-        self._put((regarding, reason, note, "Warning" if warning else "Normal"))
+        self._put((datetime.now(UTC), regarding, reason, note, "Warning" if warning else "Normal"))
 
     def _put(self, event: _Event) -> None:
-        regarding, reason, note, _ = event
+        _, regarding, reason, note, _ = event
         if self._was_told((regarding["uid"], reason, note)):
             return
         try:
@@ -93,6 +100,9 @@ class Announcer:
         return False
 
     def _write(self) -> None:
+        turn = self._clock()
         while (event := self._waiting.get()) is not None:
-            regarding, reason, note, kind = event
-            self._recorder.event(regarding, reason=reason, action="Backup", note=note, type=kind)
+            turn = max(turn + _SECONDS_EACH, self._clock() - _AT_ONCE * _SECONDS_EACH)
+            self._stopping.wait(max(0.0, turn - self._clock()))
+            when, regarding, reason, note, kind = event
+            self._recorder.event(regarding, reason=reason, action="Backup", note=note, type=kind, when=when)

@@ -68,15 +68,17 @@ class EventRecorder:
         note: str,
         related: Mapping[str, str] | None = None,
         type: Literal["Normal", "Warning"] = "Normal",  # noqa: A002, the field's name
+        when: datetime | None = None,
     ) -> None:
         """Tell what happened to an object; a failure goes to `on_failure`.
 
         `regarding` and `related` are references: apiVersion, kind, namespace, name, uid. `reason` and
-        `action` are words in CamelCase of at most 128 characters; `note` is for people, cut to 1024 bytes.
+        `action` are words in CamelCase of at most 128 characters; `note` is for people, cut to 1024 bytes;
+        `when` it happened is now where it is not given.
         """
         note = note.encode()[:_LONGEST_NOTE].decode(errors="ignore")
         key = (*sorted(regarding.items()), ("reason", reason), ("note", note))
-        now = self._clock()
+        now = when or self._clock()
         series = self._counted(key, regarding, now)
         try:
             if series.count > 1 and self._continued(series):
