@@ -8,7 +8,7 @@ list or a URL only as a `Reference`, so it can hold neither an option nor a path
 
 import re
 from dataclasses import dataclass, replace
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 from typing import Self
 
 from gitops_backup.errors import GitopsBackupError, one_line
@@ -16,6 +16,8 @@ from gitops_backup.errors import GitopsBackupError, one_line
 DEFAULT_REGISTRY = "docker.io"
 LONGEST_REPOSITORY = 255
 LONGEST_TAG = 128
+MOST_REMEMBERED = 4096
+"""How many images are kept parsed and named: thousands of workloads share a few hundred of them."""
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
 COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
@@ -46,31 +48,12 @@ class Reference:
     digest: str | None
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str) -> "Reference":
         """The reference that `text` stands for, as a container runtime reads it.
 
         Raises `InvalidReference` where `text` is none, with the part that is wrong.
         """
-        # str.lower() turns some other letters, such as the Kelvin sign, into ASCII
-        if not text.isascii():
-            raise _invalid(text, "it has characters other than ASCII")
-        rest, at, digest = text.partition("@")
-        if at and not DIGEST.fullmatch(digest):
-            raise _invalid(
-                text, "its digest is not sha256: and 64 (or sha512: and 128) lower-case hex digits"
-            )
-        head, slash, last = rest.rpartition("/")
-        last, colon, tag = last.partition(":")
-        if colon and not TAG.fullmatch(tag):
-            raise _invalid(text, f"its tag is not 1 to {LONGEST_TAG} letters, digits, '_', '.' or '-'")
-        registry, repository = _split_registry(head + slash + last)
-        if not _HOST.fullmatch(registry) or len(registry) > _LONGEST_HOST:
-            raise _invalid(text, "its registry is not a host name with an optional port")
-        if not all(COMPONENT.fullmatch(part) for part in repository.split("/")):
-            raise _invalid(text, "its repository is not lower-case letters and digits with single separators")
-        if len(repository) > LONGEST_REPOSITORY:
-            raise _invalid(text, f"its repository has more than {LONGEST_REPOSITORY} characters")
-        return cls(registry, repository, tag or (None if digest else "latest"), digest or None)
+        return _parsed(text)
 
     @property
     def name(self) -> str:
@@ -92,6 +75,28 @@ class Reference:
         tag = f":{self.tag}" if self.tag else ""
         digest = f"@{self.digest}" if self.digest else ""
         return f"{self.name}{tag}{digest}"
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _parsed(text: str) -> Reference:
+    # str.lower() turns some other letters, such as the Kelvin sign, into ASCII
+    if not text.isascii():
+        raise _invalid(text, "it has characters other than ASCII")
+    rest, at, digest = text.partition("@")
+    if at and not DIGEST.fullmatch(digest):
+        raise _invalid(text, "its digest is not sha256: and 64 (or sha512: and 128) lower-case hex digits")
+    head, slash, last = rest.rpartition("/")
+    last, colon, tag = last.partition(":")
+    if colon and not TAG.fullmatch(tag):
+        raise _invalid(text, f"its tag is not 1 to {LONGEST_TAG} letters, digits, '_', '.' or '-'")
+    registry, repository = _split_registry(head + slash + last)
+    if not _HOST.fullmatch(registry) or len(registry) > _LONGEST_HOST:
+        raise _invalid(text, "its registry is not a host name with an optional port")
+    if not all(COMPONENT.fullmatch(part) for part in repository.split("/")):
+        raise _invalid(text, "its repository is not lower-case letters and digits with single separators")
+    if len(repository) > LONGEST_REPOSITORY:
+        raise _invalid(text, f"its repository has more than {LONGEST_REPOSITORY} characters")
+    return Reference(registry, repository, tag or (None if digest else "latest"), digest or None)
 
 
 def _split_registry(name: str) -> tuple[str, str]:

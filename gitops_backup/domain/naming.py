@@ -18,9 +18,16 @@ named by its digest alone is held by an anchor tag.
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
-from gitops_backup.domain.images import DEFAULT_REGISTRY, LONGEST_REPOSITORY, InvalidReference, Reference
+from gitops_backup.domain.images import (
+    DEFAULT_REGISTRY,
+    LONGEST_REPOSITORY,
+    MOST_REMEMBERED,
+    InvalidReference,
+    Reference,
+)
 from gitops_backup.errors import one_line
 
 _HASH_DIGITS = 32
@@ -93,7 +100,8 @@ class Naming:
 
     def backup(self, source: Reference) -> Reference:
         """The name of the source's backup, with the source's tag and digest."""
-        flat = self._flat(source)
+        room = LONGEST_REPOSITORY - (len(self.prefix.path) + 1 if self.prefix.path else 0)
+        flat = _flat(source, room)
         path = f"{self.prefix.path}/{flat}" if self.prefix.path else flat
         return Reference(self.prefix.registry, path, source.tag, source.digest)
 
@@ -124,16 +132,6 @@ class Naming:
         algorithm, _, digits = digest.partition(":")
         return self.backup(source).tagged(f"digest.{algorithm}.{digits[:_LONGEST_ANCHOR_HEX]}")
 
-    def _flat(self, source: Reference) -> str:
-        plain = _flatten(source)
-        room = LONGEST_REPOSITORY - (len(self.prefix.path) + 1 if self.prefix.path else 0)
-        if plain is not None and len(plain) <= room and not _HASHED.search(plain):
-            return plain
-        digits = hashlib.sha256(source.name.encode()).hexdigest()[:_HASH_DIGITS]
-        readable = re.sub(r"[^a-z0-9.]+", "_", source.name)
-        cut = re.sub(r"[^a-z0-9]+\Z", "", readable[: room - _HASH_DIGITS - 2])
-        return f"{re.sub(r'[._]{2,}', '_', cut).lstrip('._')}__{digits}"
-
     def _parses(self, source: Reference) -> bool:
         try:
             return Reference.parse(str(source)) == source
@@ -141,6 +139,7 @@ class Naming:
             return False
 
 
+@lru_cache(maxsize=MOST_REMEMBERED)
 def object_name(source: Reference) -> str:
     """The name of the ImageBackup of this source: a DNS subdomain (RFC 1123) of at most 253 characters.
 
@@ -152,6 +151,17 @@ def object_name(source: Reference) -> str:
     text = f"{name}{at}{digest[: len('sha256:') + _SHOWN_DIGEST_DIGITS]}"
     readable = re.sub(r"[^a-z0-9]+", "-", text.lower())[:_LONGEST_READABLE_OBJECT_NAME].strip("-")
     return f"{readable}-{digits}"
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _flat(source: Reference, room: int) -> str:
+    plain = _flatten(source)
+    if plain is not None and len(plain) <= room and not _HASHED.search(plain):
+        return plain
+    digits = hashlib.sha256(source.name.encode()).hexdigest()[:_HASH_DIGITS]
+    readable = re.sub(r"[^a-z0-9.]+", "_", source.name)
+    cut = re.sub(r"[^a-z0-9]+\Z", "", readable[: room - _HASH_DIGITS - 2])
+    return f"{re.sub(r'[._]{2,}', '_', cut).lstrip('._')}__{digits}"
 
 
 def _flatten(source: Reference) -> str | None:
