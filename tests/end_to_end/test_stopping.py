@@ -1,6 +1,7 @@
 """Direct mode: the controller is stopped, killed, paused, or not alone, at every step of its work."""
 
 import contextlib
+import gc
 import random
 from collections.abc import Iterator
 
@@ -207,6 +208,9 @@ def test_the_digest_on_record_holds_when_the_tag_moves_while_leaders_change(
     assert scene.images(app) == ["acme/claimed:1"]
 
 
+# where a server dies between accept and handshake, Python's ssl leaves the socket of the sandbox's own client
+# to the collector, and to its warning
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_api_server_that_goes_away_for_a_moment_is_waited_for(scene: Scene) -> None:
     """The process stays, follows again, and sees what came in meanwhile."""
     scene.deployment("first", "nginx:1.14.0")
@@ -217,3 +221,4 @@ def test_an_api_server_that_goes_away_for_a_moment_is_waited_for(scene: Scene) -
         scene.sandbox.control_plane.resume()
         scene.deployment("second", "redis:7.2")
         until(lambda: controller.images("Copy") == 2, what="the second workload to be seen")
+    gc.collect()
