@@ -4,12 +4,16 @@ A test that needs a server fails where there is none; it is not skipped.
 """
 
 import secrets
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from gitops_backup.sandbox.registry import Registry
 from gitops_backup.sandbox.sandbox import Sandbox
+
+# a shell lets what it starts in the background ignore Ctrl-C, and so would everything that is started here
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -27,8 +27,8 @@ def _up(name: str, *options: str) -> Iterator[tuple[subprocess.Popen[str], dict[
     """The running command, and what it says about the sandbox."""
     argv = [*_COMMAND, "up", "--name", name, *options]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
-    try:
-        with process:
+    with process:
+        try:
             assert process.stdout is not None
             told = {}
             for line in process.stdout:
@@ -37,8 +37,8 @@ def _up(name: str, *options: str) -> Iterator[tuple[subprocess.Popen[str], dict[
                 if title == "here":
                     break
             yield process, told
-    finally:
-        process.kill()
+        finally:
+            process.kill()
 
 
 def test_it_stays_up_until_ctrl_c() -> None:
