@@ -175,6 +175,7 @@ WRONG: dict[str, list[Any]] = {
     "registries": [5, [], "quay.io", {"A": {}}, {5: {}}, {"quay.io": 5}],
     "backup_namespace": ["", "A", "-a", "a-", "a.b", "a" * 64, "image-backup\n", 5],
     "restricted_namespaces": [5, [5], None],
+    "argocd_namespaces": [5, [5], None],
     "unmanaged": ["ignore", None],
     "resync": [0, 0.5, 86401, "soon", ".nan", float("nan"), float("inf"), None],
     "expiry": [0, 31536001, -1],
