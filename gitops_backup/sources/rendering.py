@@ -1,0 +1,55 @@
+"""What a renderer is asked for: kustomize and Helm, handed in by whoever can run them.
+
+A shape of source decides nothing by guessing which value feeds which container: it changes a candidate, lets
+the renderer render, and looks at what comes out. Renderers see files alone, those that they are given.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from gitops_backup.errors import GitopsBackupError
+
+Files = Mapping[str, bytes]
+"""Files by path, from the repository's root and without a slash in front."""
+
+
+class RenderFailed(GitopsBackupError):
+    """A renderer refused, or took too long; the message is its own last word, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value that is set on its own; `text` says that it is a string whatever it looks like."""
+
+    name: str
+    value: str
+    text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HelmOptions:
+    """How a chart is rendered.
+
+    `value_files` are paths in the repository, each overriding those before it; `values` is a YAML document
+    that overrides them, empty for none, and `parameters` override that.
+    """
+
+    release: str
+    namespace: str
+    value_files: tuple[str, ...] = ()
+    values: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    skip_crds: bool = False
+    kube_version: str = ""
+    api_versions: tuple[str, ...] = ()
+
+
+class Renderer(Protocol):
+    """Renders what it is given, and nothing else; the same for the same input. Raises `RenderFailed`."""
+
+    def kustomize(self, files: Files, folder: str) -> bytes:
+        """What `kustomize build` makes of a folder of these files."""
+
+    def helm(self, files: Files, folder: str, options: HelmOptions) -> bytes:
+        """What `helm template` makes of the chart in a folder of these files."""
