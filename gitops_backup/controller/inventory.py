@@ -111,6 +111,9 @@ class Inventory:
         """A workload is as given now, or gone."""
         with self._lock:
             entry = self._entries.setdefault(key, _Entry())
+            if workload is not None and workload.same_as(entry.workload):
+                entry.workload = workload
+                return Concerned()
             before, claimed = {image for _, image in entry.images}, _claimed(entry.workload)
             entry.workload = workload
             entry.images = _images(workload) if workload is not None else ()
@@ -199,13 +202,13 @@ class Inventory:
             old = self._applications.pop(key, None)
             concerned: set[WorkloadKey] = set()
             if old is not None:
-                concerned |= old[0].workloads
+                concerned |= self._candidates(old[0])
                 _discard(self._instances, old[0].instance, key)
                 for workload in old[0].workloads:
                     _discard(self._listed, workload, key)
             if application is not None:
                 self._applications[key] = application, self._manage(application)
-                concerned |= application.workloads
+                concerned |= self._candidates(application)
                 self._instances.setdefault(application.instance, set()).add(key)
                 for workload in application.workloads:
                     self._listed.setdefault(workload, set()).add(key)
@@ -292,8 +295,7 @@ class Inventory:
     def tracked_by(self, application: Application) -> list[Workload]:
         """The workloads that belong to an Application, sorted by key."""
         with self._lock:
-            keys = application.workloads | self._claims.get(application.instance, set())
-            candidates = (self.workload(key) for key in sorted(keys))
+            candidates = (self.workload(key) for key in sorted(self._candidates(application)))
             return [w for w in candidates if w is not None and self._owner(w) == _key(application)]
 
     def demand(self, backup: ImageBackup) -> Demand:
@@ -366,6 +368,10 @@ class Inventory:
                         names_backup=image == name,
                         recorded=recorded.get((str(key), container)),
                     )
+
+    def _candidates(self, application: Application) -> set[WorkloadKey]:
+        """Those that an Application lists, and those that say that they are its own."""
+        return {*application.workloads, *self._claims.get(application.instance, ())}
 
     def _owner(self, workload: Workload) -> ObjectKey | None:
         candidates = set(self._listed.get(workload.key, ()))

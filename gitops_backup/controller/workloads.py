@@ -21,7 +21,6 @@ from gitops_backup.domain.workloads import (
     ORIGINAL_IMAGES_ANNOTATION,
     Workload,
     WorkloadKey,
-    original_images,
 )
 from gitops_backup.errors import Conflict, GitopsBackupError, Transient
 
@@ -32,9 +31,6 @@ _WORTH_AN_EVENT = frozenset({Reason.CONTESTED, Reason.ROLLED_BACK, Reason.SELF_H
 
 class Cluster(Protocol):
     """What the reconciler reads again and writes."""
-
-    def read(self, key: WorkloadKey) -> dict[str, Any] | None:
-        """The workload's object as it is now; None when it is gone."""
 
     def directive(self, namespace: str) -> str | None:
         """The annotation k8slab.io/image-backup of a namespace as it is now."""
@@ -116,28 +112,25 @@ class WorkloadReconciler(Reconciler):
         return any(use.action in {Action.REWRITE, Action.WAIT} for use in plan.uses if use.external)
 
     def _patch(self, plan: WorkloadPlan) -> Outcome:
+        # the workload is not read again: the patch tests that it is at the version that is known here
         key = plan.workload.key
-        obj = self.cluster.read(key)
-        if obj is None:
-            return DONE
-        fresh = Workload.project(key.kind, obj)
-        namespaces = self._namespaces_now(key.namespace)
-        again = decide(fresh, _Now(self.inventory, namespaces), self.policy)
+        again = decide(plan.workload, _Now(self.inventory, self._namespaces_now(key.namespace)), self.policy)
         uses = again.due(Action.REWRITE)
         if again.route != Route.PATCH or uses != plan.due(Action.REWRITE):
             raise Conflict(f"{key} changed while it was looked at")
         if not self._all_held(uses):
             return After(_LOOK_AGAIN_SECONDS)
-        noted = [self._note(fresh, use) for use in uses]
+        noted = [self._note(plan.workload, use) for use in uses]
         try:
-            self.cluster.patch(key, _operations(obj["metadata"], uses))
+            self.cluster.patch(key, _operations(plan.workload, uses))
         except GitopsBackupError as error:
             for name, rewrite, before in noted:
                 self.journal.withdraw(name, rewrite, before=before)
             if not isinstance(error, Transient):
-                self.announcer.workload(key, fresh.uid, reason="PatchRefused", note=str(error), warning=True)
+                uid, note = plan.workload.uid, str(error)
+                self.announcer.workload(key, uid, reason="PatchRefused", note=note, warning=True)
             raise
-        self._tell_rewritten(fresh, uses)
+        self._tell_rewritten(plan.workload, uses)
         return DONE
 
     def _namespaces_now(self, namespace: str) -> Namespaces:
@@ -206,21 +199,19 @@ class _Now:
         return self._inventory.management(workload)
 
 
-def _operations(metadata: dict[str, Any], uses: Sequence[Use]) -> list[dict[str, Any]]:
+def _operations(workload: Workload, uses: Sequence[Use]) -> list[dict[str, Any]]:
     """A patch of all containers, which holds only for the very version that was decided on."""
     operations: list[dict[str, Any]] = [
-        {"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]}
+        {"op": "test", "path": "/metadata/resourceVersion", "value": workload.version}
     ]
     for use in uses:
         part = "initContainers" if use.container.init else "containers"
         path = f"/spec/template/spec/{part}/{use.container.index}/image"
         operations.append({"op": "test", "path": path, "value": use.container.image})
         operations.append({"op": "replace", "path": path, "value": str(use.backup)})
-    annotations = metadata.get("annotations")
-    originals = original_images(annotations or {})
-    originals |= {use.container.name: use.container.image for use in uses}
-    if annotations is None:
+    if not workload.annotated:
         operations.append({"op": "add", "path": "/metadata/annotations", "value": {}})
+    originals = dict(workload.originals) | {use.container.name: use.container.image for use in uses}
     pointer = ORIGINAL_IMAGES_ANNOTATION.replace("~", "~0").replace("/", "~1")
     value = json.dumps(originals, sort_keys=True, separators=(",", ":"))
     operations.append({"op": "add", "path": f"/metadata/annotations/{pointer}", "value": value})

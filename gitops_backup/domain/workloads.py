@@ -11,7 +11,7 @@ answer for a DaemonSet with the OnDelete strategy: there, available is enough.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
@@ -76,7 +76,8 @@ class Workload:
     """What a decision needs to know of a workload.
 
     `directive` is the value of the annotation k8slab.io/image-backup; `owner` the controller that made the
-    workload, as `Kind/name`; `originals` are the images that a patch replaced, by container.
+    workload, as `Kind/name`; `originals` are the images that a patch replaced, by container. `version` is the
+    resourceVersion that all this was read at, and `annotated` whether there is any annotation.
     """
 
     key: WorkloadKey
@@ -93,6 +94,8 @@ class Workload:
     originals: tuple[tuple[str, str], ...] = ()
     updated: bool = True
     """Whether every pod that there is to be is of the current template."""
+    annotated: bool = False
+    version: str = ""
 
     @classmethod
     def project(cls, kind: str, obj: Object) -> Self:
@@ -119,7 +122,13 @@ class Workload:
             tracking_id=annotations.get(TRACKING_ANNOTATION),
             originals=tuple(sorted(original_images(annotations).items())),
             updated=observed and progress.updated >= progress.desired,
+            annotated=metadata.get("annotations") is not None,
+            version=metadata.get("resourceVersion", ""),
         )
+
+    def same_as(self, other: "Workload | None") -> bool:
+        """Whether nothing changed from one to the other, but perhaps the version."""
+        return other is not None and self == replace(other, version=self.version)
 
     def was_patched(self, container: str, source: Reference) -> bool:
         """Whether the workload says itself that a patch replaced this source in this container."""

@@ -41,7 +41,22 @@ def test_a_deployment_is_reduced_to_what_decisions_need() -> None:
         owner=None,
         directive=None,
         tracking_id=None,
+        annotated=True,
+        version="812",
     )
+
+
+def test_another_version_with_nothing_new_is_the_same_workload() -> None:
+    """Others write to a workload all the time: what is not decided on, does not count."""
+    before = Workload.project("Deployment", deployment())
+    touched, scaled = deployment(), deployment()
+    touched["metadata"]["resourceVersion"] = "813"
+    scaled["spec"]["replicas"] = 0
+    after = Workload.project("Deployment", touched)
+    assert after != before
+    assert after.same_as(before)
+    assert not Workload.project("Deployment", scaled).same_as(before)
+    assert not after.same_as(None)
 
 
 def test_a_daemon_set_is_reduced_to_what_decisions_need() -> None:
