@@ -1,4 +1,7 @@
-"""Git in memory: branches with files, and what was read of them."""
+"""Git in memory: branches with files, and what was read of them.
+
+It can be read and not written: drafts and the dry run write nothing, and one that does fails its test.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -65,16 +68,16 @@ class MemoryBranch:
         return MemoryFiles({path: c for path, c in contents.items() if path not in large}, large)
 
     def commit(self, parent: str, files: Mapping[str, bytes], *, message: str, when: datetime) -> str:
-        """Nobody commits here."""
-        raise NotImplementedError
+        """Refused."""
+        raise AssertionError(f"{sorted(files)} were committed, where nothing is to be written")
 
     def push(self, commit: str, *, expected: str) -> None:
-        """Nobody pushes here."""
-        raise NotImplementedError
+        """Refused."""
+        raise AssertionError(f"{commit} was pushed, where nothing is to be written")
 
     def contains(self, commit: str) -> bool:
-        """Nobody asks here."""
-        raise NotImplementedError
+        """It has one commit."""
+        return commit == COMMIT
 
 
 @dataclass
