@@ -243,6 +243,17 @@ class Inventory:
                 found[container, image] = found.get((container, image), frozenset()) | {digest}
         return found
 
+    def awaits_pods(self, workload: Workload) -> bool:
+        """Whether a container of a workload is not known to run anywhere, in a cluster where pods tell.
+
+        The watch of pods may be a moment behind that of workloads.
+        """
+        with self._lock:
+            if not self._pod_owners:
+                return False
+            running = self.running(workload.key)
+            return any((each.name, each.image) not in running for each in workload.containers)
+
     def management(self, workload: Workload) -> Management | None:
         """What Argo CD has to say about the workload; None where it does not track it."""
         with self._lock:

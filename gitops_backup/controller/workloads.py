@@ -26,6 +26,7 @@ from gitops_backup.errors import Conflict, GitopsBackupError, Transient
 
 _LOOK_AGAIN_SECONDS = 30.0
 _DOUBT_EVERY_SECONDS = 60.0
+_LONGEST_WAIT_FOR_PODS = 5.0
 _WORTH_AN_EVENT = frozenset({Reason.CONTESTED, Reason.ROLLED_BACK, Reason.SELF_HEAL, Reason.TAG_MOVED})
 
 
@@ -57,6 +58,7 @@ class WorkloadReconciler(Reconciler):
     def __post_init__(self) -> None:
         """Begin with no doubts."""
         self._doubted: dict[str, float] = {}
+        self._podless_since: dict[WorkloadKey, float] = {}
         self._directive = Recent(self.cluster.directive, clock=self.clock)
         self._held = Recent(self.registry.held, clock=self.clock)
         self._log = structlog.get_logger(reconciler="workload")
@@ -65,6 +67,7 @@ class WorkloadReconciler(Reconciler):
         """Do the next step of the workload."""
         workload = self.inventory.workload(key)
         if workload is None or self.policy.mode == Mode.REPORT:
+            self._podless_since.pop(key, None)
             return DONE
         plan = decide(workload, self.inventory, self.policy)
         self._tell(plan)
@@ -72,6 +75,8 @@ class WorkloadReconciler(Reconciler):
         # what needs no answer of a registry comes first
         for use in (*plan.due(Action.COPY), *plan.due(Action.ADOPT)):
             self._ask_for_backup(use)
+        if wait := self._wait_for_pods(plan):
+            return After(wait)
         if plan.due(Action.REWRITE) and plan.route == Route.PATCH:
             return self._patch(plan)
         if plan.route == Route.COMMIT and plan.management is not None and self._concerns_git(plan):
@@ -107,6 +112,15 @@ class WorkloadReconciler(Reconciler):
         if use.action == Action.ADOPT and (use.backup is None or self.registry.held(use.backup) is None):
             return
         self.cluster.create_backup(object_name(use.source), use.source)
+
+    def _wait_for_pods(self, plan: WorkloadPlan) -> float:
+        """How many seconds to wait for news of what the workload's pods run: they may run another digest."""
+        key = plan.workload.key
+        if not plan.due(Action.REWRITE) or not self.inventory.awaits_pods(plan.workload):
+            self._podless_since.pop(key, None)
+            return 0.0
+        since = self._podless_since.setdefault(key, self.clock())
+        return max(0.0, since + _LONGEST_WAIT_FOR_PODS - self.clock())
 
     def _concerns_git(self, plan: WorkloadPlan) -> bool:
         return any(use.action in {Action.REWRITE, Action.WAIT} for use in plan.uses if use.external)

@@ -137,6 +137,14 @@ def test_an_application_concerns_the_workloads_that_it_lists_and_listed() -> Non
     assert known.applications() == []
 
 
+def test_an_application_concerns_the_workloads_that_name_it() -> None:
+    """It may not have listed them yet."""
+    known, key = inventory(_tracked("web", "shop"), workload("api", "redis:7")), ("argocd", "shop")
+    made = application("shop", source("https://git.example/shop"))
+    assert known.put_application(key, made) == _concerned(_tracked("web", "shop"))
+    assert known.put_application(key, None) == _concerned(_tracked("web", "shop"))
+
+
 # -- ImageBackups -----------------------------------------------------------------------------------------
 
 
@@ -277,6 +285,20 @@ def _tracked(name: str, by: str) -> Workload:
 def _owner(known: Inventory, of: Workload) -> str | None:
     found = known.management(of)
     return found.application if found is not None else None
+
+
+def test_a_workload_awaits_its_pods_where_pods_tell_what_they_run() -> None:
+    """A pod of an older template, with another image, does not count."""
+    web, api = workload("web", "nginx:1.25"), workload("api", "redis:7")
+    known = inventory(web, api)
+    assert not known.awaits_pods(web)
+    known.put_pod(("shop", "api-1"), pod(api))
+    assert known.awaits_pods(web)
+    assert not known.awaits_pods(api)
+    known.put_pod(_POD, pod(workload("web", "nginx:1.24")))
+    assert known.awaits_pods(web)
+    known.put_pod(("shop", "web-2"), pod(web))
+    assert not known.awaits_pods(web)
 
 
 def test_a_workload_belongs_to_the_application_that_lists_it_or_that_it_names() -> None:
