@@ -21,6 +21,7 @@ from gitops_backup.errors import one_line
 from gitops_backup.sources.documents import Document, File, Position, Steps, line_of
 from gitops_backup.sources.edits import Splice
 from gitops_backup.sources.mappings import Found, entries, find, items, text
+from gitops_backup.sources.pod_specs import CONTAINERS, POD_SPECS
 from gitops_backup.sources.replacements import ImageUse, ObjectId, Refused, Replaced, Replacement
 
 
@@ -198,11 +199,11 @@ def _objects(root: Node) -> Iterator[Found]:
 def _manifest(document: int, steps: Steps, node: Node) -> Manifest | None:
     group = (text(node, "apiVersion") or "").rpartition("/")[0]
     kind = text(node, "kind") or ""
-    way = _POD_SPECS.get((group, kind))
+    way = POD_SPECS.get((group, kind))
     if way is None:
         return None
     images = []
-    for part, init in (("initContainers", True), ("containers", False)):
+    for part, init in CONTAINERS:
         for container in items(node, *way, part):
             image = find(container.node, "image")
             if image is not None and isinstance(image.node, ScalarNode):
@@ -290,17 +291,5 @@ def _described(root: Node, steps: Steps) -> str:
     return one_line(described.removeprefix("."))
 
 
-_TEMPLATE = ("spec", "template", "spec")
-_POD_SPECS = {
-    ("apps", "Deployment"): _TEMPLATE,
-    ("apps", "DaemonSet"): _TEMPLATE,
-    ("apps", "StatefulSet"): _TEMPLATE,
-    ("apps", "ReplicaSet"): _TEMPLATE,
-    ("batch", "Job"): _TEMPLATE,
-    ("batch", "CronJob"): ("spec", "jobTemplate", *_TEMPLATE),
-    ("", "ReplicationController"): _TEMPLATE,
-    ("", "PodTemplate"): ("template", "spec"),
-    ("", "Pod"): ("spec",),
-}
 # an anchor or a tag, and what may stand between it and the scalar: blanks, comments, line breaks
 _PROPERTY = re.compile(r"[&!]\S*(?:[ \t\r\n]|(?<=[ \t\r\n])#[^\r\n]*)*")

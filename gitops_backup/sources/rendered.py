@@ -1,0 +1,252 @@
+"""What a renderer printed: its objects, the images in them, and where two renderings differ.
+
+A rendering is compared as Kubernetes reads it, value by value, because a value that a template uses may come
+out anywhere. Scalars that are no text stay as they are written, so that none is taken for another's equal.
+
+Renderings come from templates of people who may mean harm: what is too deep, or stands for too much by its
+aliases, is refused as in the files of a repository (see `documents`).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import zip_longest
+from typing import Any, Final, TypeAlias
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.resolver import Resolver
+
+from gitops_backup.errors import GitopsBackupError, one_line
+from gitops_backup.sources.documents import File, InvalidManifest
+from gitops_backup.sources.mappings import entries
+from gitops_backup.sources.pod_specs import CONTAINERS, POD_SPECS
+from gitops_backup.sources.replacements import ObjectId
+
+Way: TypeAlias = tuple[str | int, ...]
+"""The way to a value in an object: the keys of mappings, and the numbers of a sequence's items."""
+
+Value: TypeAlias = object
+"""A mapping, a list, a string or `Bare`; or `MISSING`."""
+
+
+class InvalidRendering(GitopsBackupError):
+    """What a renderer printed is no stream of objects, or not one that can be read at a fair price."""
+
+
+class Missing(Enum):
+    """What stands for a value in the rendering that has none there."""
+
+    MISSING = "nothing"
+
+
+MISSING: Final = Missing.MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """A scalar that is no text, such as a number, a truth value or null: as it is written."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An object of a rendering; one in a list's `items` stands for itself.
+
+    `identity` is the object's, in the Application's namespace where it names none. `content` is made of
+    mappings, lists, strings and `Bare`.
+    """
+
+    identity: ObjectId
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedImage:
+    """A container of a pod template, and its image's text; `steps` lead to the text from the object."""
+
+    workload: ObjectId
+    container: str
+    init: bool
+    text: str
+    steps: Way
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A value that two renderings of an object do not share; where one has none, that is `MISSING`.
+
+    Both are scalars, or one is what the other has none of or of another kind; without steps it is the object.
+    """
+
+    object: ObjectId
+    steps: Way
+    before: Value
+    after: Value
+
+    def __str__(self) -> str:
+        place = f"{self.object}, {described(self.steps)}" if self.steps else f"{self.object}"
+        return f"{place}: {_shown(self.before)} would become {_shown(self.after)}"
+
+
+def read_rendering(output: bytes, *, namespace: str) -> tuple[Rendered, ...]:
+    """The objects of a rendering, in its order; `namespace` is the one that the Application deploys to.
+
+    Raises `InvalidRendering`.
+    """
+    rendered: list[Rendered] = []
+    for number, part in enumerate(_DOCUMENT.split(output), 1):
+        if not part.strip():
+            continue
+        try:
+            for document in File.read(f"document {number} of the rendering", part).documents():
+                rendered += _objects(_value(document.root), number, namespace or "default")
+        except InvalidManifest as error:
+            raise InvalidRendering(error.message) from error
+    return tuple(rendered)
+
+
+def images_of(rendering: Iterable[Rendered]) -> tuple[RenderedImage, ...]:
+    """The images of all containers in pod templates, in the rendering's order."""
+    return tuple(image for each in rendering for image in _images(each))
+
+
+def differences(before: Sequence[Rendered], after: Sequence[Rendered]) -> tuple[Difference, ...]:
+    """Where two renderings differ, value by value, in the order of the first.
+
+    Objects are paired by what they are; the order in which they stand is no difference, nor is that of keys.
+    """
+    old, new = _numbered(before), _numbered(after)
+    found: list[Difference] = []
+    for key in {**old, **new}:
+        found += _compared(key[0], (), old.get(key, MISSING), new.get(key, MISSING))
+    return tuple(found)
+
+
+def unexplained(differences: Iterable[Difference], allowed: Mapping[str, str]) -> Difference | None:
+    """The first difference that is none of a text becoming exactly the one that it may become."""
+    for difference in differences:
+        before = difference.before
+        if not isinstance(before, str) or before not in allowed or difference.after != allowed[before]:
+            return difference
+    return None
+
+
+def described(steps: Way) -> str:
+    """A place as people write it: `spec.template.spec.containers[0].image`."""
+    words = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return one_line(words.removeprefix("."))
+
+
+def _objects(content: object, number: int, namespace: str) -> Iterator[Rendered]:
+    if isinstance(content, Bare) and content.text in _NULLS:
+        return
+    if not isinstance(content, dict):
+        raise InvalidRendering(f"document {number} of the rendering is no object")
+    listed = content.get("items")
+    for each in listed if isinstance(listed, list) else [content]:
+        if not isinstance(each, dict):
+            raise InvalidRendering(f"document {number} of the rendering lists what is no object")
+        yield Rendered(_identity(each, namespace), each)
+
+
+def _identity(content: Mapping[str, Any], namespace: str) -> ObjectId:
+    metadata = content.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    return ObjectId(
+        group=_text(content, "apiVersion").rpartition("/")[0],
+        kind=_text(content, "kind"),
+        namespace=_text(metadata, "namespace") or namespace,
+        name=_text(metadata, "name"),
+    )
+
+
+def _images(rendered: Rendered) -> Iterator[RenderedImage]:
+    way = POD_SPECS.get((rendered.identity.group, rendered.identity.kind))
+    pod: object = rendered.content if way is not None else None
+    for key in way or ():
+        pod = pod.get(key) if isinstance(pod, dict) else None
+    if way is None or not isinstance(pod, dict):
+        return
+    for part, init in CONTAINERS:
+        containers = pod.get(part)
+        for number, container in enumerate(containers if isinstance(containers, list) else ()):
+            image = container.get("image") if isinstance(container, dict) else None
+            if isinstance(image, str):
+                yield RenderedImage(
+                    workload=rendered.identity,
+                    container=_text(container, "name"),
+                    init=init,
+                    text=image,
+                    steps=(*way, part, number, "image"),
+                )
+
+
+def _numbered(rendering: Iterable[Rendered]) -> dict[tuple[ObjectId, int], Mapping[str, Any]]:
+    """The objects by what they are; of those that are the same, each has a number of its own."""
+    met: Counter[ObjectId] = Counter()
+    numbered: dict[tuple[ObjectId, int], Mapping[str, Any]] = {}
+    for each in rendering:
+        numbered[each.identity, met[each.identity]] = each.content
+        met[each.identity] += 1
+    return numbered
+
+
+def _compared(identity: ObjectId, steps: Way, before: Value, after: Value) -> Iterator[Difference]:
+    if before is after:
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in {**before, **after}:
+            yield from _compared(identity, (*steps, key), before.get(key, MISSING), after.get(key, MISSING))
+    elif isinstance(before, list) and isinstance(after, list):
+        for number, (old, new) in enumerate(zip_longest(before, after, fillvalue=MISSING)):
+            yield from _compared(identity, (*steps, number), old, new)
+    elif before != after:
+        yield Difference(identity, steps, before, after)
+
+
+def _value(node: Node) -> Value:
+    if isinstance(node, MappingNode):
+        return {_key(key): _value(found.node) for key, found in entries(node)}
+    if isinstance(node, SequenceNode):
+        return [_value(item) for item in node.value]
+    text = str(node.value)
+    if node.tag in _TEXT_TAGS or (node.tag == "?" and _reads_as_text(text)):
+        return text
+    return Bare(text if node.tag == "?" else f"{node.tag} {text}")
+
+
+def _key(node: Node) -> str:
+    if not isinstance(node, ScalarNode):
+        line = int(node.start_mark.line) + 1
+        raise InvalidRendering(f"line {line} of a document of the rendering has a key that is no text")
+    return str(node.value)
+
+
+def _reads_as_text(plain: str) -> bool:
+    tag: object = _RESOLVER.resolve(ScalarNode, plain, (True, False))  # type: ignore[no-untyped-call]
+    return tag in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:value", "tag:yaml.org,2002:merge")
+
+
+def _text(mapping: Mapping[str, Any], key: str) -> str:
+    value = mapping.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, str):
+        return repr(one_line(value, limit=_SHOWN))
+    if isinstance(value, Bare):
+        return one_line(value.text, limit=_SHOWN) or "null"
+    if isinstance(value, Missing):
+        return value.value
+    return "a mapping" if isinstance(value, dict) else "a list"
+
+
+_SHOWN = 120
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_DOCUMENT = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_TEXT_TAGS = frozenset({"!", "tag:yaml.org,2002:str"})
+_RESOLVER = Resolver()
