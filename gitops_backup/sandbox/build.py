@@ -69,6 +69,23 @@ def _kubernetes(name: str) -> GoProgram:
     )
 
 
+def _helm() -> GoProgram:
+    version, kubernetes = "v3.22.0", ("1", "37")
+    defaults = "helm.sh/helm/v3/pkg/chartutil"
+    return GoProgram(
+        name="helm",
+        module="helm.sh/helm/v3",
+        version=version,
+        package="helm.sh/helm/v3/cmd/helm",
+        # which cluster charts see unless told: that of the client library, as in Helm's releases
+        stamps=(
+            ("helm.sh/helm/v3/internal/version.version", version),
+            (f"{defaults}.k8sVersionMajor", kubernetes[0]),
+            (f"{defaults}.k8sVersionMinor", kubernetes[1]),
+        ),
+    )
+
+
 BUILDABLE = {
     program.name: program
     for program in (
@@ -83,6 +100,7 @@ BUILDABLE = {
             "v5.8.2",
             "sigs.k8s.io/kustomize/kustomize/v5",
         ),
+        _helm(),
     )
 }
 
