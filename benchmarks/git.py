@@ -406,7 +406,7 @@ def take_step(kubeconfig: Path, config: Path, cache: Path) -> dict[str, Any]:
 
         repositories = RepositoryReconciler(
             git=_TimedGit(git, stages),
-            refresher=writer,
+            cluster=writer,
             record=record,
             registry=_TimedRegistry(registries, stages),
             hand_on=_unexpected,

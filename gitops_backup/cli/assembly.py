@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import structlog
 
-from gitops_backup.cli.wiring import Feed, open_git, open_registries, project_namespace
+from gitops_backup.cli.wiring import Feed, open_git, open_registries
 from gitops_backup.cluster.announcer import Announcer
 from gitops_backup.cluster.connection import Connection, Json
 from gitops_backup.cluster.events import EventRecorder
@@ -27,7 +27,7 @@ from gitops_backup.cluster.resources import (
     NAMESPACES,
     PODS,
 )
-from gitops_backup.cluster.writer import ClusterWriter
+from gitops_backup.cluster.writer import ClusterWriter, directive_of
 from gitops_backup.controller.backups import BackupReconciler
 from gitops_backup.controller.inventory import Concerned, Inventory
 from gitops_backup.controller.journal import Journal
@@ -121,7 +121,7 @@ class Assembly:
         }
         workloads = WorkloadReconciler(cluster=writer, **passing_on, **shared)
         repositories = RepositoryReconciler(
-            git=git, refresher=writer, record=backups.record, **passing_on, **shared
+            git=git, cluster=writer, record=backups.record, **passing_on, **shared
         )
         return [
             self._crew("workloads", queues.workloads, workloads.reconcile, _WORKLOAD_WORKERS),
@@ -163,7 +163,7 @@ class Assembly:
         watched: list[tuple[Any, Any, Any, str | None]] = [
             (DEPLOYMENTS, *feed.workload(Kind.DEPLOYMENT), None),
             (DAEMON_SETS, *feed.workload(Kind.DAEMON_SET), None),
-            (NAMESPACES, project_namespace, feed.put_namespace, None),
+            (NAMESPACES, directive_of, feed.put_namespace, None),
             (APPLICATIONS, feed.project_application, feed.put_application, None),
             (PODS, feed.project_pod, feed.put_pod, None),
             (IMAGE_BACKUPS, ImageBackup.project, feed.put_backup, self.policy.backup_namespace),

@@ -13,7 +13,7 @@ import click
 
 from gitops_backup.cli.context import Globals
 from gitops_backup.cli.options import ALL, settings_options
-from gitops_backup.cli.wiring import Feed, open_git, project_namespace
+from gitops_backup.cli.wiring import Feed, open_git
 from gitops_backup.cluster.connection import Connection, connect
 from gitops_backup.cluster.discovery import serves
 from gitops_backup.cluster.listing import list_objects
@@ -25,6 +25,7 @@ from gitops_backup.cluster.resources import (
     NAMESPACES,
     PODS,
 )
+from gitops_backup.cluster.writer import directive_of
 from gitops_backup.controller import foresight
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.journal import Journal
@@ -149,7 +150,7 @@ def snapshot(connection: Connection, policy: Policy) -> Inventory:
         project, put = feed.workload(kind)
         for key, workload in list_objects(connection, resource, project=project).objects.items():
             put(key, workload)
-    for key, directive in list_objects(connection, NAMESPACES, project=project_namespace).objects.items():
+    for key, directive in list_objects(connection, NAMESPACES, project=directive_of).objects.items():
         feed.put_namespace(key, directive)
     if serves(connection, APPLICATIONS):
         listed = list_objects(connection, APPLICATIONS, project=feed.project_application)

@@ -27,7 +27,7 @@ from gitops_backup.controller.inventory import Concerned, Inventory
 from gitops_backup.domain.backups import ImageBackup
 from gitops_backup.domain.naming import Prefix
 from gitops_backup.domain.policy import Mode, Policy, Unmanaged
-from gitops_backup.domain.workloads import ANNOTATION, Kind, Pod, Workload, WorkloadKey
+from gitops_backup.domain.workloads import Kind, Pod, Workload, WorkloadKey
 from gitops_backup.errors import UsageError, one_line
 from gitops_backup.git.commits import Identity
 from gitops_backup.git.credentials import GitCredentials, Password
@@ -162,12 +162,6 @@ class Feed:
     def put_application(self, key: ObjectKey, application: Application | None) -> None:
         """An Application changed."""
         self._wake(self._inventory.put_application(key, application))
-
-
-def project_namespace(obj: Json) -> str | None:
-    """A namespace's annotation k8slab.io/image-backup."""
-    directive: str | None = (obj["metadata"].get("annotations") or {}).get(ANNOTATION)
-    return directive
 
 
 def permissions(policy: Policy, *, applications: bool) -> list[Permission]:

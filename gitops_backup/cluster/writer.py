@@ -4,11 +4,12 @@ A write says what it was computed from: a status the object's resourceVersion, a
 operations, a delete the object's uid. When that does not hold any more, it is a `Conflict`: look again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gitops_backup.cluster.connection import Connection, Json
 from gitops_backup.cluster.errors import Invalid, NotFound
+from gitops_backup.cluster.listing import list_objects
 from gitops_backup.cluster.resources import (
     APPLICATIONS,
     DAEMON_SETS,
@@ -49,8 +50,12 @@ class ClusterWriter:
             found = self._connection.get(NAMESPACES.path(name=namespace))
         except NotFound:
             return None
-        directive: str | None = (found["metadata"].get("annotations") or {}).get(ANNOTATION)
-        return directive
+        return directive_of(found)
+
+    def directives(self) -> Mapping[str, str]:
+        """The annotation k8slab.io/image-backup of each namespace that has it, as it is now."""
+        listed = list_objects(self._connection, NAMESPACES, project=directive_of).objects
+        return {key.name: directive for key, directive in listed.items()}
 
     def patch(self, key: WorkloadKey, operations: Sequence[dict[str, Any]]) -> None:
         """Apply a JSON patch to a workload as a whole; its first operation tests the resourceVersion.
@@ -123,6 +128,12 @@ class ClusterWriter:
             self._connection.merge_patch(APPLICATIONS.path(namespace, name), body)
         except NotFound:
             return
+
+
+def directive_of(namespace: Json) -> str | None:
+    """A namespace's annotation k8slab.io/image-backup."""
+    directive: str | None = (namespace["metadata"].get("annotations") or {}).get(ANNOTATION)
+    return directive
 
 
 def _path(key: WorkloadKey) -> str:

@@ -6,7 +6,7 @@ Argo CD has to be told follows from what the Applications say they were compared
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +15,7 @@ from typing import Protocol
 import structlog
 
 from gitops_backup.controller.drafting import Branch, Draft, DueChange, Part, draft
+from gitops_backup.controller.facts import FactsNow
 from gitops_backup.controller.messages import ImageChange, commit_message
 from gitops_backup.controller.reconciler import BackupRegistry, Reconciler
 from gitops_backup.controller.targets import target_of
@@ -22,8 +23,8 @@ from gitops_backup.controller.worker import DONE, After, Outcome
 from gitops_backup.domain.backups import Rewrite, RewriteState
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import object_name
-from gitops_backup.domain.planning import Action, Route, Target, WorkloadPlan, decide
-from gitops_backup.domain.policy import REWRITE
+from gitops_backup.domain.planning import Action, Facts, Route, Target, WorkloadPlan, decide
+from gitops_backup.domain.policy import REWRITE, Namespaces
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.rewrites import reverted
 from gitops_backup.errors import Conflict, GitopsBackupError
@@ -47,8 +48,11 @@ class Git(Protocol):
         """A branch of a repository; None is its default branch."""
 
 
-class Refresher(Protocol):
-    """Asks Argo CD to look again."""
+class Cluster(Protocol):
+    """What is read again before a push, and who is told after it."""
+
+    def directives(self) -> Mapping[str, str]:
+        """The annotation k8slab.io/image-backup of each namespace that has it, as it is now."""
 
     def refresh(self, namespace: str, name: str) -> None:
         """Ask for an Application."""
@@ -71,7 +75,7 @@ class RepositoryReconciler(Reconciler):
     """
 
     git: Git
-    refresher: Refresher
+    cluster: Cluster
     registry: BackupRegistry
     record: Callable[[str], None]
     hand_on: Callable[[Target], None]
@@ -104,7 +108,7 @@ class RepositoryReconciler(Reconciler):
             self._default_branches[target.repository] = branch.name
             self.hand_on(Target(target.repository, branch.name, target.url))
             return DONE
-        due = self._due(target)
+        due = self._due(target, self.inventory)
         if due.unsettled:
             waited = self.clock() - self._waiting_since.setdefault(target, self.clock())
             if waited < _LONGEST_WAIT_SECONDS:
@@ -129,11 +133,12 @@ class RepositoryReconciler(Reconciler):
 
     def _decide_again(self, target: Target, drafted: Draft) -> None:
         """What was due when the branch was read has to be due still. Raises `Conflict`."""
-        due = {each.change for part in self._due(target).parts for each in part.due}
+        facts = FactsNow(self.inventory, Namespaces(self.cluster.directives()))
+        due = {each.change for part in self._due(target, facts).parts for each in part.due}
         if not due.issuperset(drafted.edited):
             raise Conflict(f"what is due on {target} changed while it was looked at")
 
-    def _due(self, target: Target) -> _Due:
+    def _due(self, target: Target, facts: Facts) -> _Due:
         found: list[Part] = []
         unsettled = False
         for application in self.inventory.applications():
@@ -142,7 +147,7 @@ class RepositoryReconciler(Reconciler):
                 continue
             changes: list[DueChange] = []
             for workload in self.inventory.tracked_by(application):
-                plan = decide(workload, self.inventory, self.policy)
+                plan = decide(workload, facts, self.policy)
                 if plan.route == Route.COMMIT:
                     changes += self._changes(plan, application)
                     unsettled |= any(_unsettled(plan))
@@ -306,14 +311,14 @@ class RepositoryReconciler(Reconciler):
             return
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS) if asked_for == commit else _FIRST_PAUSE_SECONDS
         self._asked[name] = commit, self.clock() + pause, pause
-        self.refresher.refresh(application.namespace, application.name)
+        self.cluster.refresh(application.namespace, application.name)
 
     def _explain(self, drafted: Draft) -> None:
         for left in drafted.left:
             self._tell(left.change, reason=left.reason, note=left.message, warning=True)
 
     def _tell_stuck(self, target: Target, error: GitopsBackupError) -> None:
-        changes = [due.change for part in self._due(target).parts for due in part.due]
+        changes = [due.change for part in self._due(target, self.inventory).parts for due in part.due]
         for change in changes[:_MOST_TOLD]:
             self._tell(change, reason=Reason.REPOSITORY_UNAVAILABLE, note=str(error), warning=True)
 

@@ -1,20 +1,20 @@
 """The reconciler of workloads: ask for ImageBackups, patch in direct mode, hand on to Git otherwise."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
 
-from gitops_backup.controller.inventory import Inventory
+from gitops_backup.controller.facts import FactsNow
 from gitops_backup.controller.recent import Recent
 from gitops_backup.controller.reconciler import BackupRegistry, Reconciler
 from gitops_backup.controller.worker import DONE, After, Outcome
 from gitops_backup.domain.backups import Rewrite, RewriteState
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import object_name
-from gitops_backup.domain.planning import Action, Management, Route, Target, Use, WorkloadPlan, decide
+from gitops_backup.domain.planning import Action, Route, Target, Use, WorkloadPlan, decide
 from gitops_backup.domain.policy import Mode, Namespaces
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import (
@@ -128,7 +128,9 @@ class WorkloadReconciler(Reconciler):
     def _patch(self, plan: WorkloadPlan) -> Outcome:
         # the workload is not read again: the patch tests that it is at the version that is known here
         key = plan.workload.key
-        again = decide(plan.workload, _Now(self.inventory, self._namespaces_now(key.namespace)), self.policy)
+        again = decide(
+            plan.workload, FactsNow(self.inventory, self._namespaces_now(key.namespace)), self.policy
+        )
         uses = again.due(Action.REWRITE)
         if again.route != Route.PATCH or uses != plan.due(Action.REWRITE):
             raise Conflict(f"{key} changed while it was looked at")
@@ -186,31 +188,6 @@ class WorkloadReconciler(Reconciler):
         images = ", ".join(f"{use.container.name}: {use.backup}" for use in uses)
         self.announcer.workload(workload.key, workload.uid, reason="Rewritten", note=f"now uses {images}")
         self._log.info("workload patched", workload=str(workload.key), containers=len(uses))
-
-
-class _Now:
-    """The inventory's facts, with namespaces that were read just now."""
-
-    def __init__(self, inventory: Inventory, namespaces: Namespaces) -> None:
-        self._inventory = inventory
-        self._namespaces = namespaces
-
-    @property
-    def backups(self) -> Inventory:
-        return self._inventory
-
-    @property
-    def namespaces(self) -> Namespaces:
-        return self._namespaces
-
-    def workloads(self) -> Iterable[Workload]:
-        return self._inventory.workloads()
-
-    def running(self, workload: WorkloadKey) -> Mapping[tuple[str, str], frozenset[str]]:
-        return self._inventory.running(workload)
-
-    def management(self, workload: Workload) -> Management | None:
-        return self._inventory.management(workload)
 
 
 def _operations(workload: Workload, uses: Sequence[Use]) -> list[dict[str, Any]]:

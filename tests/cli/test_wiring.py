@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from gitops_backup.cli.wiring import Feed, open_registries, permissions, project_namespace
+from gitops_backup.cli.wiring import Feed, open_registries, permissions
 from gitops_backup.cluster.keys import ObjectKey
+from gitops_backup.cluster.writer import directive_of
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.policy import Mode, Unmanaged
 from gitops_backup.domain.reasons import Reason
@@ -101,7 +102,7 @@ def test_every_change_wakes_whom_it_concerns() -> None:
     put(ObjectKey("shop", "agent"), project({"metadata": {"namespace": "shop", "name": "agent"}}))
     feed.put_pod(ObjectKey("shop", "agent-1"), feed.project_pod(_pod("shop")))
     namespace = {"metadata": {"name": "shop", "annotations": {"k8slab.io/image-backup": "ignore"}}}
-    feed.put_namespace(ObjectKey("", "shop"), project_namespace(namespace))
-    feed.put_namespace(ObjectKey("", "shop"), project_namespace({"metadata": {"name": "shop"}}))
+    feed.put_namespace(ObjectKey("", "shop"), directive_of(namespace))
+    feed.put_namespace(ObjectKey("", "shop"), directive_of({"metadata": {"name": "shop"}}))
     assert woken == ["agent"] * 4
     assert [workload.key.name for workload in known.workloads()] == ["agent"]
