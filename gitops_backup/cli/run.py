@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -25,6 +24,8 @@ from gitops_backup.domain.policy import Policy
 from gitops_backup.errors import UsageError
 from gitops_backup.settings import Settings
 
+_TO_STOP = (signal.SIGTERM, signal.SIGINT)
+
 
 @click.command()
 @settings_options(*ALL)
@@ -33,7 +34,8 @@ def run(options: Globals, /, **flags: Any) -> None:
     """Run the controller until it is told to stop (SIGTERM, Ctrl-C)."""
     stop = threading.Event()
     # as long as nothing runs that has to come to its end, the process may just end
-    _on_signal(lambda: sys.exit(0))
+    for sign in _TO_STOP:
+        signal.signal(sign, lambda *_: sys.exit(0))
     options.configure_process()
     settings = options.settings(flags)
     if settings.mode is None:
@@ -44,7 +46,7 @@ def run(options: Globals, /, **flags: Any) -> None:
     connection = connect(kubeconfig=options.kubeconfig, context=options.context)
     has_applications = serves(connection, APPLICATIONS)
     _check(connection, policy, applications=has_applications)
-    _on_signal(stop.set)
+    _stop_on_signals(stop)
     with ExitStack() as stack:
         ended = _serve(stack, Assembly(connection, settings, policy, stack), settings, stop)
     sys.stdout.flush()
@@ -53,9 +55,24 @@ def run(options: Globals, /, **flags: Any) -> None:
         os._exit(0)
 
 
-def _on_signal(act: Callable[[], None]) -> None:
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, lambda *_: act())
+def _stop_on_signals(stop: threading.Event) -> None:
+    """Let a thread set `stop` when a signal comes.
+
+    A handler would run in the middle of whatever the main thread does, and while that holds the lock within
+    `stop`, setting it would wait for ever; it would not run at all while the main thread falls asleep. The
+    wakeup descriptor is written to at once.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing)
+    for sign in _TO_STOP:
+        signal.signal(sign, lambda *_: None)
+
+    def wait() -> None:
+        os.read(reading, 1)
+        stop.set()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
 
 
 def _check(connection: Connection, policy: Policy, *, applications: bool) -> None:
