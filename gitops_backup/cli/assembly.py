@@ -88,10 +88,12 @@ class Assembly:
         )
 
     def _workers(self) -> list[Workers[Any]]:
-        registries = self._stack.enter_context(open_registries(self._settings, self.policy, self._cancel))
+        queues = self._queues
+        registries = self._stack.enter_context(
+            open_registries(self._settings, self.policy, self._cancel, call=queues.backups.add)
+        )
         git = self._stack.enter_context(open_git(self._settings, self._cancel))
         writer = ClusterWriter(self._connection, namespace=self.policy.backup_namespace)
-        queues = self._queues
         shared: dict[str, Any] = {
             "inventory": self._inventory,
             "journal": self._journal,

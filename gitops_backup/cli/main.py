@@ -4,7 +4,7 @@
 that nobody reads any more, as a shell has it. An error of a user's is one line, and shows no traceback.
 """
 
-import os
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from gitops_backup import __version__
+from gitops_backup.cli import streams
 from gitops_backup.cli.context import Globals
 from gitops_backup.cli.logging import LogFormat
 from gitops_backup.errors import GitopsBackupError, UsageError, one_line
@@ -41,14 +42,6 @@ class _Commands(click.Group):
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)  # noqa: S101, the table above is ours
         return command
-
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            # what is left in the buffer would be written again at the exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(_NOBODY_READS)
 
 
 @click.group(
@@ -83,8 +76,14 @@ def cli(
 
 def main() -> None:
     """Run the command and exit."""
+    streams.prepare()
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        # what a command has begun, it has to clean up
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         code = cli.main(standalone_mode=False)
+    except streams.NobodyReads:
+        code = _NOBODY_READS
     except click.exceptions.Abort:
         code = _INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as error:

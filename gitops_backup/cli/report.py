@@ -78,13 +78,13 @@ def report(
     try:
         connection = connect(kubeconfig=options.kubeconfig, context=options.context)
         made = _report(connection, settings, policy, namespace=namespace, selector=selector, diff=diff)
+        if not made.workloads:
+            where = f" in the namespace {namespace}" if namespace is not None else ""
+            click.echo(f"no Deployment or DaemonSet found{where}", err=True)
+        _print(made, output)
     except GitopsBackupError as error:
         # 1 says that something is due
         raise UsageError(error.message, hint=error.hint) from error
-    if not made.workloads:
-        where = f" in the namespace {namespace}" if namespace is not None else ""
-        click.echo(f"no Deployment or DaemonSet found{where}", err=True)
-    _print(made, output)
     if exit_code and not made.clean:
         sys.exit(1)
 

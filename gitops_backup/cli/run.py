@@ -1,7 +1,6 @@
 """`gitops-backup run`: the controller, in a cluster or from a shell."""
 
 import os
-import signal
 import sys
 import threading
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ from gitops_backup.cli.assembly import Assembly
 from gitops_backup.cli.context import Globals
 from gitops_backup.cli.options import ALL, settings_options
 from gitops_backup.cli.probes import serve_probes
+from gitops_backup.cli.signals import exit_when_told, stop_when_told
 from gitops_backup.cli.wiring import permissions
 from gitops_backup.cluster.access import missing_permissions
 from gitops_backup.cluster.connection import Connection, connect
@@ -24,8 +24,6 @@ from gitops_backup.domain.policy import Policy
 from gitops_backup.errors import UsageError
 from gitops_backup.settings import Settings
 
-_TO_STOP = (signal.SIGTERM, signal.SIGINT)
-
 
 @click.command()
 @settings_options(*ALL)
@@ -33,9 +31,7 @@ _TO_STOP = (signal.SIGTERM, signal.SIGINT)
 def run(options: Globals, /, **flags: Any) -> None:
     """Run the controller until it is told to stop (SIGTERM, Ctrl-C)."""
     stop = threading.Event()
-    # as long as nothing runs that has to come to its end, the process may just end
-    for sign in _TO_STOP:
-        signal.signal(sign, lambda *_: sys.exit(0))
+    exit_when_told()
     options.configure_process()
     settings = options.settings(flags)
     if settings.mode is None:
@@ -46,33 +42,13 @@ def run(options: Globals, /, **flags: Any) -> None:
     connection = connect(kubeconfig=options.kubeconfig, context=options.context)
     has_applications = serves(connection, APPLICATIONS)
     _check(connection, policy, applications=has_applications)
-    _stop_on_signals(stop)
+    stop_when_told(stop)
     with ExitStack() as stack:
         ended = _serve(stack, Assembly(connection, settings, policy, stack), settings, stop)
     sys.stdout.flush()
     if not ended:
         # a worker hangs in something that cannot be interrupted; whatever it was is done again next time
         os._exit(0)
-
-
-def _stop_on_signals(stop: threading.Event) -> None:
-    """Let a thread set `stop` when a signal comes.
-
-    A handler would run in the middle of whatever the main thread does, and while that holds the lock within
-    `stop`, setting it would wait for ever; it would not run at all while the main thread falls asleep. The
-    wakeup descriptor is written to at once.
-    """
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    signal.set_wakeup_fd(writing)
-    for sign in _TO_STOP:
-        signal.signal(sign, lambda *_: None)
-
-    def wait() -> None:
-        os.read(reading, 1)
-        stop.set()
-
-    threading.Thread(target=wait, name="signals", daemon=True).start()
 
 
 def _check(connection: Connection, policy: Policy, *, applications: bool) -> None:

@@ -63,11 +63,19 @@ _PASSWORD_FILES = ("password", "passowrd")
 
 
 @contextmanager
-def open_registries(settings: Settings, policy: Policy, cancel: threading.Event) -> Iterator[Registries]:
-    """Both sides of every copy. Raises `UsageError` for what is wrong in the settings, or with skopeo."""
+def open_registries(
+    settings: Settings,
+    policy: Policy,
+    cancel: threading.Event,
+    *,
+    call: Callable[[str], None] = lambda name: None,
+) -> Iterator[Registries]:
+    """Both sides of every copy; `call` gets who stood in line for a place, and has one now.
+
+    Raises `UsageError` for what is wrong in the settings, or with skopeo.
+    """
     locations = _locations(settings)
     cooldowns = Cooldowns(time.monotonic)
-    slots = Slots(locations.concurrency())
     destination = RegistryClient(
         Side.DESTINATION,
         locations=locations,
@@ -84,15 +92,14 @@ def open_registries(settings: Settings, policy: Policy, cancel: threading.Event)
                 Side.SOURCE, locations=locations, credentials=credentials, cooldowns=cooldowns
             )
             closing.callback(client.close)
-            copier = Copier(
-                source=client, destination=destination, skopeo=skopeo, cooldowns=cooldowns, slots=slots
-            )
+            copier = Copier(source=client, destination=destination, skopeo=skopeo, cooldowns=cooldowns)
             return Sources(client, copier)
 
         yield Registries(
             sources=sources(_source_credentials(settings)),
             public=sources(Anonymous()),
             destination=destination,
+            slots=Slots(locations.concurrency(), call=call),
             cancel=cancel,
         )
 

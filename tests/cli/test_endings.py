@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,18 @@ from tests.cli.conftest import Options
 from tests.cli.test_api_server import write_kubeconfig
 
 _LONGEST_STOP = 10.0
+_INTERRUPTED_AT_AN_IMPORT = """
+import os, signal, sys
+from gitops_backup.__main__ import main
+
+class Interrupt:
+    def find_spec(self, name, path, target=None):
+        if name == "gitops_backup.cli.main":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+main()
+"""
 
 
 @contextmanager
@@ -106,3 +119,65 @@ def test_a_pipe_that_nobody_reads_ends_a_command_in_silence(options: Options, ar
         )
     assert done.returncode == 141
     assert done.stderr in {b"", b"no Deployment or DaemonSet found\n"}
+
+
+def _in_a_shell(options: Options, arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """What becomes of a command with these arguments and redirections."""
+    script = f'exec "$@" {arguments}'
+    return subprocess.run(
+        ["sh", "-c", script, "sh", *COMMAND, *map(str, options)],
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+        cwd=PROJECT,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why", "code"),
+    [
+        ("name nginx >/dev/full", "No space left on device", 1),
+        ("--help >/dev/full", "No space left on device", 1),
+        ("report --exit-code >/dev/full", "No space left on device", 2),
+        ("report -o json >/dev/full", "No space left on device", 2),
+        ("report >&-", "Bad file descriptor", 2),
+        ("name nginx <&- >&-", "Bad file descriptor", 1),
+    ],
+)
+def test_output_that_cannot_be_written_is_an_error(
+    options: Options, arguments: str, why: str, code: int
+) -> None:
+    """It is what the command was asked for."""
+    done = _in_a_shell(options, arguments)
+    said = done.stderr.decode().removeprefix("no Deployment or DaemonSet found\n")
+    assert said == f"gitops-backup: standard output cannot be written: {why}\n"
+    assert done.returncode == code
+
+
+@pytest.mark.parametrize("stderr", ["2>/dev/full", "2>&-"])
+def test_news_that_cannot_be_written_are_lost(options: Options, stderr: str) -> None:
+    """The command does what it was asked for all the same, and its exit code says what became of it."""
+    done = _in_a_shell(options, f"report --namespace nobody-has-this {stderr}")
+    assert (done.returncode, done.stdout[:16]) == (0, b"0 containers in ")
+    assert _in_a_shell(options, f"report --nope {stderr}").returncode == 2
+
+
+def test_the_controller_ends_when_nobody_reads_its_log(options: Options) -> None:
+    """As `run 2>&1 | head -1` wants it, and as well as when it is told to."""
+    with _running(*options, "run", "--mode", "report") as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        process.stderr.close()
+        assert process.wait(SECONDS) == 0
+
+
+def test_an_interrupt_before_the_command_begins_is_no_traceback() -> None:
+    """Half a second goes by until everything is imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED_AT_AN_IMPORT, "name", "nginx"],
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+        cwd=PROJECT,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
