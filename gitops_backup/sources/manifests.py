@@ -9,7 +9,6 @@ The edit is the scalar's text and nothing around it: an anchor, a tag and the ki
 with an anchor feeds every alias of it, so it is left alone where one of them is not the image of a container.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,6 +22,7 @@ from gitops_backup.sources.edits import Splice
 from gitops_backup.sources.mappings import Found, entries, find, items, text
 from gitops_backup.sources.pod_specs import CONTAINERS, POD_SPECS
 from gitops_backup.sources.replacements import ImageUse, ObjectId, Refused, Replaced, Replacement
+from gitops_backup.sources.scalars import rewritten
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class _Rewrite:
             if problem is not None:
                 refused += [Refused(each, Reason.SHARED_SCALAR, problem) for each, _ in group]
             else:
-                splices.append(_splice(self._file, image.node, new))
+                splices.append(rewritten(self._file, image.node, new))
                 intended |= {user.position: new for _, user in self._users[key]}
                 replaced += [self._replaced(*each) for each in group]
         return FileEdit(tuple(splices), intended, tuple(replaced), tuple(done), tuple(refused))
@@ -226,24 +226,6 @@ def _means(written: str, reference: Reference) -> bool:
         return False
 
 
-def _splice(file: File, node: ScalarNode, new: str) -> Splice:
-    """The new text in place of the scalar's, within its quotes or its block.
-
-    Only in double quotes may a reference be written in other characters than its own.
-    """
-    raw, start = file.raw(node), 0
-    while (found := _PROPERTY.match(raw, start)) is not None:
-        start = found.end()
-    end = len(raw)
-    if node.style in ("|", ">"):
-        start = raw.find(node.value, raw.find("\n", start))
-        end = start + len(node.value)
-    elif node.style:
-        start, end = start + 1, end - 1
-    base = node.start_mark.index
-    return Splice(file.span(base + start, base + end), new.encode())
-
-
 def _with_strangers(document: Document, manifests: Sequence[Manifest]) -> list[Manifest]:
     """The manifests of a document with aliases, their images told who shares them and is none."""
     images = [image for manifest in manifests for image in manifest.images]
@@ -289,7 +271,3 @@ def _described(root: Node, steps: Steps) -> str:
             node = node.value[step]
             described += f"[{step}]"
     return one_line(described.removeprefix("."))
-
-
-# an anchor or a tag, and what may stand between it and the scalar: blanks, comments, line breaks
-_PROPERTY = re.compile(r"[&!]\S*(?:[ \t\r\n]|(?<=[ \t\r\n])#[^\r\n]*)*")

@@ -15,20 +15,14 @@ from enum import Enum
 from itertools import zip_longest
 from typing import Any, Final, TypeAlias
 
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from yaml.resolver import Resolver
-
 from gitops_backup.errors import GitopsBackupError, one_line
+from gitops_backup.sources.content import Bare, KeyIsNoText, Value, content_of
 from gitops_backup.sources.documents import File, InvalidManifest
-from gitops_backup.sources.mappings import entries
 from gitops_backup.sources.pod_specs import CONTAINERS, POD_SPECS
 from gitops_backup.sources.replacements import ObjectId
 
 Way: TypeAlias = tuple[str | int, ...]
 """The way to a value in an object: the keys of mappings, and the numbers of a sequence's items."""
-
-Value: TypeAlias = object
-"""A mapping, a list, a string or `Bare`; or `MISSING`."""
 
 
 class InvalidRendering(GitopsBackupError):
@@ -42,13 +36,6 @@ class Missing(Enum):
 
 
 MISSING: Final = Missing.MISSING
-
-
-@dataclass(frozen=True, slots=True)
-class Bare:
-    """A scalar that is no text, such as a number, a truth value or null: as it is written."""
-
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +89,12 @@ def read_rendering(output: bytes, *, namespace: str) -> tuple[Rendered, ...]:
             continue
         try:
             for document in File.read(f"document {number} of the rendering", part).documents():
-                rendered += _objects(_value(document.root), number, namespace or "default")
+                rendered += _objects(content_of(document.root), number, namespace or "default")
         except InvalidManifest as error:
             raise InvalidRendering(error.message) from error
+        except KeyIsNoText as error:
+            what = f"line {error.line} of document {number} of the rendering has a key that is no text"
+            raise InvalidRendering(what) from error
     return tuple(rendered)
 
 
@@ -207,29 +197,6 @@ def _compared(identity: ObjectId, steps: Way, before: Value, after: Value) -> It
         yield Difference(identity, steps, before, after)
 
 
-def _value(node: Node) -> Value:
-    if isinstance(node, MappingNode):
-        return {_key(key): _value(found.node) for key, found in entries(node)}
-    if isinstance(node, SequenceNode):
-        return [_value(item) for item in node.value]
-    text = str(node.value)
-    if node.tag in _TEXT_TAGS or (node.tag == "?" and _reads_as_text(text)):
-        return text
-    return Bare(text if node.tag == "?" else f"{node.tag} {text}")
-
-
-def _key(node: Node) -> str:
-    if not isinstance(node, ScalarNode):
-        line = int(node.start_mark.line) + 1
-        raise InvalidRendering(f"line {line} of a document of the rendering has a key that is no text")
-    return str(node.value)
-
-
-def _reads_as_text(plain: str) -> bool:
-    tag: object = _RESOLVER.resolve(ScalarNode, plain, (True, False))  # type: ignore[no-untyped-call]
-    return tag in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:value", "tag:yaml.org,2002:merge")
-
-
 def _text(mapping: Mapping[str, Any], key: str) -> str:
     value = mapping.get(key)
     return value if isinstance(value, str) else ""
@@ -248,5 +215,3 @@ def _shown(value: Value) -> str:
 _SHOWN = 120
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _DOCUMENT = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
-_TEXT_TAGS = frozenset({"!", "tag:yaml.org,2002:str"})
-_RESOLVER = Resolver()

@@ -2,10 +2,10 @@
 
 import pytest
 
+from gitops_backup.sources.content import Bare
 from gitops_backup.sources.documents import DEEPEST
 from gitops_backup.sources.rendered import (
     MISSING,
-    Bare,
     Difference,
     InvalidRendering,
     Rendered,
@@ -69,7 +69,7 @@ def test_scalars_that_are_no_text_stay_as_they_are_written() -> None:
         ("---\n- a", "document 2 of the rendering is no object"),
         ("just words", "document 1 of the rendering is no object"),
         ("items: [a]", "document 1 of the rendering lists what is no object"),
-        ("? [a]\n: b", "line 1 of a document of the rendering has a key that is no text"),
+        ("? [a]\n: b", "line 1 of document 1 of the rendering has a key that is no text"),
         ("a: " + "[" * (DEEPEST + 1), "document 1 of the rendering, line 1, column 203: values are nested"),
         (
             "a0: &a0 x\n" + "".join(f"a{n + 1}: &a{n + 1} [{f'*a{n},' * 9}]\n" for n in range(9)),

@@ -1,0 +1,146 @@
+"""What an edit may change in a rendering, and what is asked of one in the first place.
+
+A container's image may become the verified copy of what it names, whichever container that is: a value often
+feeds several. What such an image said may change in the same way anywhere else in the rendering, in an
+argument or an environment variable, where exactly that text stood. Anything else speaks against the edit.
+
+A rendering may differ from itself (random values, the time). So before a difference counts, the same is
+rendered once more, and what differs there as well is left out, unless it is an image.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from gitops_backup.domain.images import InvalidReference, Reference
+from gitops_backup.domain.reasons import Reason
+from gitops_backup.errors import GitopsBackupError, one_line
+from gitops_backup.sources.rendered import (
+    Difference,
+    Rendered,
+    RenderedImage,
+    Way,
+    differences,
+    images_of,
+    unexplained,
+)
+from gitops_backup.sources.replacements import ObjectId, Refused, Replacement
+
+
+class NotExplained(GitopsBackupError):
+    """A rendering would change in what no verified copy explains."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a rendering: what is `due`, with the image that is there, and what needs no edit."""
+
+    due: Mapping[Replacement, RenderedImage]
+    done: tuple[Replacement, ...]
+    refused: tuple[Refused, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What an edit changes in a rendering, all of it explained.
+
+    `images` has the new text of each container's image that changes. `elsewhere` are the other places.
+    """
+
+    images: Mapping[RenderedImage, str]
+    elsewhere: tuple[Difference, ...]
+
+
+def asked(replacements: Iterable[Replacement], rendering: Sequence[Rendered], *, source: str) -> Asked:
+    """What is to be done of these replacements; `source` says whose rendering it is, for people."""
+    held = {each.identity: each for each in rendering}
+    images = {(image.workload, image.container, image.init): image for image in images_of(held.values())}
+    due: dict[Replacement, RenderedImage] = {}
+    done: list[Replacement] = []
+    refused: list[Refused] = []
+    for each in replacements:
+        image = images.get((each.workload, each.container, each.init))
+        if image is None:
+            message = f"{source} renders no {each}"
+            refused.append(Refused(each, Reason.NOT_FOUND_IN_SOURCE, message))
+        elif means(image.text, Reference.parse(each.new)):
+            done.append(each)
+        elif not means(image.text, each.old):
+            message = f"{source} renders {one_line(image.text)} for {each}, not {each.old}"
+            refused.append(Refused(each, Reason.AWAITING_SYNC, message))
+        else:
+            due[each] = image
+    return Asked(due, tuple(done), tuple(refused))
+
+
+def proven(
+    before: Sequence[Rendered],
+    after: Sequence[Rendered],
+    *,
+    copies: Mapping[Reference, str],
+    again: Callable[[], Sequence[Rendered]],
+) -> Proven:
+    """What changes between two renderings, where it is explained by images that became their copies.
+
+    `copies` has the reference of each source's verified copy; `again` renders once more what `before` is of.
+    Raises `NotExplained`, and what `again` raises.
+    """
+    changes = differences(before, after)
+    try:
+        return _explained(before, changes, copies)
+    except NotExplained:
+        noise = {(each.object, each.steps) for each in differences(before, again())}
+        images = {(image.workload, image.steps) for image in images_of(before)}
+        noise -= images
+        if not noise:
+            raise
+    return _explained(before, [each for each in changes if not _is_in(each, noise)], copies)
+
+
+def means(text: str, reference: Reference) -> bool:
+    """Whether a text, in whatever form, stands for this image."""
+    try:
+        return Reference.parse(text) == reference
+    except InvalidReference:
+        return False
+
+
+def _explained(
+    before: Sequence[Rendered], changes: Sequence[Difference], copies: Mapping[Reference, str]
+) -> Proven:
+    places = {(image.workload, image.steps): image for image in images_of(before)}
+    images: dict[RenderedImage, str] = {}
+    elsewhere: list[Difference] = []
+    for each in changes:
+        image = places.get((each.object, each.steps))
+        if image is None:
+            elsewhere.append(each)
+        else:
+            images[image] = _copied(image, each, copies)
+    odd = unexplained(elsewhere, {image.text: now for image, now in images.items()})
+    if odd is not None:
+        raise NotExplained(Reason.PROOF_FAILED, f"more than images would change: {odd}")
+    return Proven(images, tuple(elsewhere))
+
+
+def _copied(image: RenderedImage, change: Difference, copies: Mapping[Reference, str]) -> str:
+    try:
+        copy = copies.get(Reference.parse(image.text))
+    except InvalidReference:
+        copy = None
+    if copy is None:
+        what = (
+            f"{one_line(image.text)} of {image.workload}, container {one_line(image.container)}, would change"
+        )
+        raise NotExplained(Reason.BACKUP_PENDING, f"{what}, too, and there is no verified copy of it yet")
+    if not isinstance(change.after, str) or not means(change.after, Reference.parse(copy)):
+        raise NotExplained(Reason.PROOF_FAILED, f"expected {copy} in place of the image, but {change}")
+    return change.after
+
+
+def _is_in(change: Difference, noise: Iterable[tuple[ObjectId, Way]]) -> bool:
+    return any(change.object == identity and change.steps[: len(steps)] == steps for identity, steps in noise)
