@@ -15,7 +15,7 @@ import structlog
 
 from gitops_backup.controller.inventory import Concerned
 from gitops_backup.controller.reconciler import Reconciler
-from gitops_backup.controller.worker import DONE, After, Outcome
+from gitops_backup.controller.worker import DONE, After, Done, Outcome
 from gitops_backup.domain.backups import (
     MOST_DIGESTS,
     MOST_NAMED_USERS,
@@ -37,6 +37,8 @@ from gitops_backup.registry.failures import CopyFailed, Side
 
 _QUIET_SECONDS = 5.0
 _COMPARE_AGAIN = timedelta(hours=1)
+_ASK_AGAIN = timedelta(minutes=5)
+_IN_LINE = Done()
 _PERHAPS_THERE = frozenset({Reason.NAME_CONFLICT, Reason.SOURCE_NOT_FOUND})
 
 
@@ -87,6 +89,15 @@ class Registries(Protocol):
     def offers(self, source: Reference, *, public: bool) -> bool:
         """Whether the source registry has this digest."""
 
+    def parts(self, backup: Reference, digests: Collection[str]) -> Collection[str]:
+        """Those of these digests that are parts of what the backup registry has under this name."""
+
+    def take_place(self, who: str, source: Reference, backup: Reference) -> bool:
+        """Whether there is a place for a copy now; where not, `who` is made due as soon as there is one."""
+
+    def give_place_back(self, who: str) -> None:
+        """The copy has ended, or is not wanted any more."""
+
     def copy(
         self, source: Reference, backup: Reference, *, platforms: Collection[str], public: bool
     ) -> Copied:
@@ -132,6 +143,25 @@ class BackupReconciler(Reconciler):
 
     def reconcile(self, name: str) -> Outcome:
         """Do the next step of the ImageBackup of this name."""
+        outcome: Outcome = DONE
+        try:
+            outcome = self._advance(name)
+        finally:
+            if outcome is not _IN_LINE:
+                self.registries.give_place_back(name)
+        return outcome
+
+    def record(self, name: str) -> None:
+        """Write the journal's news about an ImageBackup to its status, now. Raises `Conflict`."""
+        recorded, backup = self.inventory.recorded(name), self.inventory.backup(name)
+        if recorded is None or backup is None:
+            return
+        if backup.status == recorded.status:
+            self.journal.forget(name, {r.key: r for r in recorded.status.rewrites})
+        else:
+            self._write(backup, backup.status)
+
+    def _advance(self, name: str) -> Outcome:
         recorded, backup = self.inventory.recorded(name), self.inventory.backup(name)
         if recorded is None or backup is None or backup.deleting:
             self._written.pop(name, None)
@@ -149,18 +179,11 @@ class BackupReconciler(Reconciler):
             self.writer.delete(recorded)
             return DONE
         if step.step == Step.COPY:
-            return self._copy(backup, demand)
+            if self.registries.take_place(name, backup.image, name_of_backup):
+                return self._copy(backup, demand)
+            self._keep(recorded, backup, None)
+            return _IN_LINE
         return self._keep(recorded, backup, step.after)
-
-    def record(self, name: str) -> None:
-        """Write the journal's news about an ImageBackup to its status, now. Raises `Conflict`."""
-        recorded, backup = self.inventory.recorded(name), self.inventory.backup(name)
-        if recorded is None or backup is None:
-            return
-        if backup.status == recorded.status:
-            self.journal.forget(name, {r.key: r for r in recorded.status.rewrites})
-        else:
-            self._write(backup, backup.status)
 
     def _rename(self, recorded: ImageBackup) -> None:
         """An object of the earlier system makes way for the one that stands for its image."""
@@ -269,6 +292,11 @@ class BackupReconciler(Reconciler):
     def _with_running(self, backup: ImageBackup, status: Status, demand: Demand) -> Status:
         """The status with each further digest that runs held by its anchor, as far as that can be done."""
         now, naming = self.now(), self.policy.naming
+        try:
+            status = self._with_parts(backup, status, demand)
+        except CopyFailed as failure:
+            self.announcer.backup(backup, reason=failure.reason, note=failure.message, warning=True)
+            return status.model_copy(update={"next_attempt": now + _ASK_AGAIN})
         records = {record.digest: record for record in status.digests}
         missing: list[str] = []
         for digest, workloads in demand.running.items():
@@ -290,12 +318,28 @@ class BackupReconciler(Reconciler):
         by_use = sorted(
             records.values(), key=lambda r: (r.digest in demand.running, r.since or now, r.digest)
         )
-        return status.model_copy(
+        status = status.model_copy(
             update={
                 "digests": tuple(by_use[-MOST_DIGESTS:]),
                 "next_attempt": now + _COMPARE_AGAIN if missing else None,
             }
         )
+        # what turned out to be a part does not show that the tag has moved
+        return observed(replace(backup, status=status), demand, name=naming.backup(backup.image), now=now)
+
+    def _with_parts(self, backup: ImageBackup, status: Status, demand: Demand) -> Status:
+        """The status with those digests on record that run, and turn out to be parts of the copy.
+
+        A node may report a manifest within an index, or, for images that were loaded by hand, a
+        configuration, also of an image that is written by its digest.
+        """
+        held = {record.digest for record in status.digests if record.verified}
+        unknown = demand.running.keys() - {status.digest, *status.manifests, *held}
+        if status.digest is None or not unknown:
+            return status
+        place = self.policy.naming.place(backup.image, status.digest)
+        parts = self.registries.parts(place, unknown)
+        return status.model_copy(update={"manifests": tuple(sorted({*status.manifests, *parts}))})
 
     def _anchored(self, backup: ImageBackup, digest: str, place: Reference) -> bool:
         try:

@@ -24,7 +24,6 @@ from gitops_backup.registry.cooldown import Cooldowns
 from gitops_backup.registry.failures import CopyFailed, Side
 from gitops_backup.registry.manifests import Blob, InvalidManifest, Manifest, platform_of
 from gitops_backup.registry.skopeo import Skopeo
-from gitops_backup.registry.slots import Slots
 
 _SIGNATURE = "sig"
 _SIGNED_ALONG = ("att", "sbom")
@@ -70,13 +69,11 @@ class Copier:
         destination: RegistryClient,
         skopeo: Skopeo,
         cooldowns: Cooldowns,
-        slots: Slots,
     ) -> None:
         self._source = source
         self._destination = destination
         self._skopeo = skopeo
         self._cooldowns = cooldowns
-        self._slots = slots
 
     def resolve(self, image: Reference, running: Collection[str] = ()) -> Resolution:
         """What to copy for `image` when nodes report the digests `running`.
@@ -118,21 +115,30 @@ class Copier:
         else arrived, PlatformMissing where one of `platforms` is not in it, and every failure of the two
         registries; `ProcessCancelled` soon after `cancel` was set.
         """
-        remotes = self._source.remote(source), self._destination.remote(destination)
         wanted = frozenset(platforms)
-        with self._slots.hold([remote.endpoint.host for remote in remotes], cancel):
-            copied = self._held(destination, digest, with_platform=bool(wanted))
-            if copied is None:
-                for companion, found in self._companions(source, destination, digest):
-                    self._transfer(source, found.digest, companion, cancel)
-                self._transfer(source, digest, destination, cancel)
-                copied = self._arrived(destination, digest, with_platform=bool(wanted))
+        copied = self._held(destination, digest, with_platform=bool(wanted))
+        if copied is None:
+            for companion, found in self._companions(source, destination, digest):
+                self._transfer(source, found.digest, companion, cancel)
+            self._transfer(source, digest, destination, cancel)
+            copied = self._arrived(destination, digest, with_platform=bool(wanted))
         missing = sorted(wanted.difference(copied.platforms))
         if missing:
             raise self._not_verified(
                 Reason.PLATFORM_MISSING, destination, f"has no {', '.join(missing)}, nor has its source"
             )
         return copied
+
+    def parts(self, destination: Reference, digests: Collection[str]) -> frozenset[str]:
+        """Those of `digests` that are parts of what the tag holds: a manifest, or the configuration of one.
+
+        One GET to the backup registry, and one for each manifest of an index until all are found. Raises
+        `CopyFailed`.
+        """
+        top = self._destination.manifest(destination)
+        if top is None:
+            return frozenset()
+        return _meaning(self._destination, destination, top, asked=digests) & frozenset(digests)
 
     def verify(self, destination: Reference, digest: str) -> bool:
         """Whether the tag holds this digest, by one HEAD to the backup registry. Raises `CopyFailed`."""
@@ -157,8 +163,7 @@ class Copier:
                     raise
                 unclear[digest] = error
         if top is not None and set(running) - same - there:
-            children = (self._source.manifest(image.at(child.digest)) for child in top.children)
-            same = same.union(*(_names(child) for child in children if child is not None))
+            same = _meaning(self._source, image, top, asked=set(running) - there)
         for digest, failure in unclear.items():
             if digest not in same:
                 raise failure
@@ -284,6 +289,19 @@ def decide(
         return Resolution(tag, parts, tag_moved=len(covered) < len(running))
     still_there = sorted(digest for digest in running if digest in there)
     return Resolution(still_there[0], tag_moved=True) if still_there else None
+
+
+def _meaning(
+    client: RegistryClient, image: Reference, top: Manifest, *, asked: Collection[str]
+) -> frozenset[str]:
+    """The digests that mean the same as `top`: all, or enough to have found all that are asked for."""
+    same = _names(top)
+    for part in top.children:
+        if same.issuperset(asked):
+            break
+        child = client.manifest(image.at(part.digest))
+        same |= frozenset() if child is None else _names(child)
+    return same
 
 
 def _names(manifest: Manifest) -> frozenset[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gitops_backup.domain.images import Reference
 from gitops_backup.registry.client import RegistryClient
 from gitops_backup.registry.copier import Copied, Copier, Resolution
+from gitops_backup.registry.slots import Slots
 
 
 class Registries:
@@ -22,11 +23,13 @@ class Registries:
         sources: "Sources",
         public: "Sources",
         destination: RegistryClient,
+        slots: Slots,
         cancel: threading.Event,
     ) -> None:
         self._sources = sources
         self._public = public
         self._destination = destination
+        self._slots = slots
         self._cancel = cancel
 
     def resolve(self, source: Reference, running: Collection[str], *, public: bool) -> Resolution:
@@ -41,6 +44,22 @@ class Registries:
     def offers(self, source: Reference, *, public: bool) -> bool:
         """Whether the source registry has this manifest."""
         return self._asked(public).client.head(source) is not None
+
+    def parts(self, backup: Reference, digests: Collection[str]) -> Collection[str]:
+        """Those of these digests that are parts of what the backup registry has under this name."""
+        return self._sources.copier.parts(backup, digests)
+
+    def take_place(self, who: str, source: Reference, backup: Reference) -> bool:
+        """Whether there is a place for a copy at both registries; where not, `who` is called when there is.
+
+        It is kept until `who` gives it back.
+        """
+        remotes = self._sources.client.remote(source), self._destination.remote(backup)
+        return self._slots.take(who, [remote.endpoint.host for remote in remotes])
+
+    def give_place_back(self, who: str) -> None:
+        """The copy has ended, or is not wanted any more."""
+        self._slots.leave(who)
 
     def copy(
         self, source: Reference, backup: Reference, *, platforms: Collection[str], public: bool

@@ -67,6 +67,31 @@ def test_a_registry_that_asks_for_fewer_requests_is_left_in_peace(
         scene.wait_images(second, f"{PREFIX}/acme_limited-second:1")
 
 
+def test_a_slow_registry_keeps_images_of_others_from_nothing(scene: Scene, upstream: FaultyServer) -> None:
+    """It takes one copy at a time, and more wait for it than there are workers; all get their turn."""
+    slow = [f"acme/slow-{number}:1" for number in range(4)]
+    for image in slow:
+        scene.sandbox.push(image)
+    scene.sandbox.push("quay.io/acme/quick:1")
+    gate = Gate()
+    upstream.on("GET", "/acme/slow-[0-9]/blobs/", gate)
+    one_at_a_time = {"docker.io": before_upstream(scene, upstream)["docker.io"] | {"concurrency": 1}}
+    with scene.controller("direct", registries=registries(scene, one_at_a_time), copies=2):
+        apps = [scene.deployment(f"slow-{number}", image) for number, image in enumerate(slow)]
+        gate.wait()
+        names = [f"docker.io/{image}" for image in slow]
+        until(
+            lambda: sorted(map(scene.phase, names)) == ["PENDING", "PENDING", "PENDING", "RUNNING"],
+            what="one copy to run, and the others to wait",
+        )
+        quick = scene.deployment("quick", "quay.io/acme/quick:1")
+        scene.wait_images(quick, f"{PREFIX}/quay.io_acme_quick:1")
+        assert len({seen.path for seen in upstream.asked("GET", "/blobs/")}) == 1
+        gate.open()
+        for number, app in enumerate(apps):
+            scene.wait_images(app, f"{PREFIX}/acme_slow-{number}:1")
+
+
 def test_a_registry_that_never_answers_is_given_up_in_time(scene: Scene, upstream: FaultyServer) -> None:
     """The copy is ended after its limit, with a reason, and tried again."""
     scene.sandbox.push("acme/hangs:1")

@@ -15,7 +15,6 @@ from gitops_backup.registry.credentials import Anonymous, Credential, Credential
 from gitops_backup.registry.failures import Side
 from gitops_backup.registry.locations import Location, Locations
 from gitops_backup.registry.skopeo import Skopeo
-from gitops_backup.registry.slots import Slots
 
 USERNAME = "keeper"
 PASSWORD = "pass-Word/with:all=kinds"
@@ -106,7 +105,6 @@ class Parts:
                 destination=writer,
                 skopeo=skopeo(folder),
                 cooldowns=cooldowns,
-                slots=Slots({}),
             )
             yield cls(reader, writer, copier, cooldowns, folder)
 

@@ -76,6 +76,31 @@ def test_a_platform_that_runs_stands_for_its_index(
     assert parts.copier.resolve(source_image(repository), [runs]) == Resolution(digest, (runs,))
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_what_a_node_reports_is_looked_for_in_the_copy(
+    parts: Parts,
+    upstream: Registry,
+    source_server: FaultyServer,
+    backup_server: FaultyServer,
+    repository: str,
+    number: int,
+) -> None:
+    """Each platform's manifest and configuration; the source is not asked, nor more than is needed."""
+    manifest = tiny_image(b"x", platforms=_TWO).manifests[number]
+    configuration = json.loads(manifest.content)["config"]["digest"]
+    digest = upstream.push_image(repository, "1", platforms=_TWO, content=b"x")
+    target = backup_image(repository)
+    assert parts.copier.parts(target, [configuration]) == frozenset()
+    parts.copier.copy(source_image(repository), target, digest)
+    for server in (source_server, backup_server):
+        server.forget()
+    assert parts.copier.parts(target, [manifest.digest, _X]) == {manifest.digest}
+    backup_server.forget()
+    assert parts.copier.parts(target, [configuration]) == {configuration}
+    assert len(backup_server.asked("GET", "/manifests/")) == 2 + number
+    assert source_server.requests == []
+
+
 def test_a_source_that_fails_at_what_runs_is_not_taken_to_have_lost_it(
     parts: Parts, upstream: Registry, source_server: FaultyServer, repository: str
 ) -> None:
