@@ -41,15 +41,21 @@ class HelmOptions:
     values: str = ""
     parameters: tuple[Parameter, ...] = ()
     skip_crds: bool = False
+    skip_schema_validation: bool = False
+    skip_tests: bool = False
     kube_version: str = ""
     api_versions: tuple[str, ...] = ()
 
 
 class Renderer(Protocol):
-    """Renders what it is given, and nothing else; the same for the same input. Raises `RenderFailed`."""
+    """Renders what it is given, and nothing else; the same for the same input, but for what is random.
 
-    def kustomize(self, files: Files, folder: str) -> bytes:
+    With `again`, it is rendered even if that was done before: what then differs is random. Raises
+    `RenderFailed`.
+    """
+
+    def kustomize(self, files: Files, folder: str, *, again: bool = False) -> bytes:
         """What `kustomize build` makes of a folder of these files."""
 
-    def helm(self, files: Files, folder: str, options: HelmOptions) -> bytes:
+    def helm(self, files: Files, folder: str, options: HelmOptions, *, again: bool = False) -> bytes:
         """What `helm template` makes of the chart in a folder of these files."""

@@ -1,0 +1,62 @@
+"""Rendering with the programs that are installed here: kustomize and Helm.
+
+kustomize is run as Argo CD runs it, with its defaults: no helm, no exec functions, no plugins, and files from
+within the kustomization's folder alone (its flags `--enable-helm`, `--enable-exec`, `--enable-alpha-plugins`
+and `--load-restrictor`).
+"""
+
+import threading
+from pathlib import Path
+
+from gitops_backup.process import ProgramMissing
+from gitops_backup.rendering.limits import Limits
+from gitops_backup.rendering.program import Program
+from gitops_backup.sources.rendering import Files, RenderFailed
+
+
+class LocalRenderer:
+    """Renders by running kustomize and Helm; the paths of their programs, or None where they are missing.
+
+    `scratch` is a folder for this object alone, which its owner removes. A program is run for the first time
+    when it is needed. Threads may share it.
+    """
+
+    def __init__(
+        self,
+        *,
+        kustomize: Path | None,
+        scratch: Path,
+        limits: Limits | None = None,
+        cancel: threading.Event | None = None,
+    ) -> None:
+        self._paths = {"kustomize": kustomize}
+        self._scratch = scratch
+        self._limits = limits
+        self._cancel = cancel
+        self._lock = threading.Lock()
+        self._programs: dict[str, Program] = {}
+
+    @property
+    def version(self) -> str:
+        """What the programs that are installed say of themselves. Raises `RenderFailed`."""
+        installed = sorted(name for name, path in self._paths.items() if path is not None)
+        return ", ".join(f"{name} {self._program(name).version}" for name in installed)
+
+    def kustomize(self, files: Files, folder: str, *, again: bool = False) -> bytes:
+        """What `kustomize build` makes of a folder of these files. Raises `RenderFailed`."""
+        program = self._program("kustomize")
+        return program.render(files, lambda root: ["build", f"{root}/{folder}".rstrip("/")])
+
+    def _program(self, name: str) -> Program:
+        with self._lock:
+            if name not in self._programs:
+                path = self._paths[name]
+                if path is None:
+                    raise RenderFailed(f"{name} is not installed", hint=f"install {name}")
+                try:
+                    self._programs[name] = Program(
+                        name, path, scratch=self._scratch / name, limits=self._limits, cancel=self._cancel
+                    )
+                except ProgramMissing as error:
+                    raise RenderFailed(error.message, hint=error.hint) from error
+            return self._programs[name]

@@ -1,0 +1,5 @@
+"""Real renderers."""
+
+from tests.rendering.programs import kustomize, renderer
+
+__all__ = ["kustomize", "renderer"]
