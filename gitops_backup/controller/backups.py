@@ -248,7 +248,7 @@ class BackupReconciler(Reconciler):
                 "digest": digest,
                 "manifests": parts,
                 "create_at": status.create_at or self.now(),
-                "attempts": status.attempts + 1,
+                "attempts": (0 if backup.outdated else status.attempts) + 1,
                 "next_attempt": None,
             }
         )
@@ -393,7 +393,11 @@ class BackupReconciler(Reconciler):
         attempts = status.attempts if status.phase == Phase.RUNNING else status.attempts + 1
         lost = failure.reason == Reason.SOURCE_NOT_FOUND and status.completed_at is None
         wait = retry_in(
-            failure.reason, attempts=attempts, retry_after=failure.retry_after, jitter=self.random()
+            failure.reason,
+            attempts=attempts,
+            repeated=backup.failed_for(failure.reason),
+            retry_after=failure.retry_after,
+            jitter=self.random(),
         )
         status = status.model_copy(
             update={

@@ -311,6 +311,18 @@ class ImageBackup:
         """Whether its first attempt has ended: verified, or failed at least once."""
         return self.verified or self.status.phase == Phase.FAILED or self.status.attempts > 1
 
+    def failed_for(self, reason: Reason) -> bool:
+        """Whether the last attempt for the present spec failed, and for this reason."""
+        copied = self.status.condition(ConditionType.COPIED)
+        failed = copied is not None and copied.status == "False" and copied.reason == reason
+        return failed and not self.outdated
+
+    @property
+    def outdated(self) -> bool:
+        """Whether its spec changed since a copy last succeeded or failed."""
+        copied = self.status.condition(ConditionType.COPIED)
+        return copied is not None and copied.observed_generation < self.generation
+
     def covers(self, digests: Iterable[str]) -> bool:
         """Whether each of these running digests is the one that the backup's tag holds, or one within it."""
         known = {self.status.digest, *self.status.manifests}
@@ -443,12 +455,12 @@ class NextStep:
 class Backoff:
     """When a failed attempt is repeated: after `base` seconds, doubled each time, up to `most`.
 
-    `tries` is how often at the most; None is for ever.
+    `tries` is how often for the same reason in a row: never (0), once (1), or for ever (None).
     """
 
     base: float
     most: float
-    tries: int | None = None
+    tries: Literal[0, 1] | None = None
 
 
 _SOON = Backoff(base=5, most=300)
@@ -468,14 +480,17 @@ _BACKOFFS: Mapping[Reason, Backoff] = {
 }
 
 
-def retry_in(reason: Reason, *, attempts: int, retry_after: float | None, jitter: float) -> float | None:
+def retry_in(
+    reason: Reason, *, attempts: int, repeated: bool, retry_after: float | None, jitter: float
+) -> float | None:
     """In how many seconds a copy that failed for this reason is tried again; None where it never is.
 
-    `attempts` counts those that failed, from 1; `retry_after` is the registry's own word, in seconds, of
-    which an hour at the most is believed; `jitter` is a random number from 0 to 1, which adds up to a fifth.
+    `attempts` counts those that failed for whatever reason, from 1, and `repeated` says that the one before
+    failed for this one; `retry_after` is the registry's own word, in seconds, of which an hour at the most is
+    believed; `jitter` is a random number from 0 to 1, which adds up to a fifth.
     """
     backoff = _BACKOFFS.get(reason, _SOON)
-    if backoff.tries is not None and attempts > backoff.tries:
+    if backoff.tries == 0 or (backoff.tries == 1 and repeated):
         return None
     wait = min(backoff.base * 2.0 ** min(attempts - 1, 30), backoff.most)
     named = min(retry_after or 0.0, _LONGEST_RETRY_AFTER)
@@ -493,12 +508,11 @@ def next_step(backup: ImageBackup, demand: Demand, *, now: datetime, expiry: tim
     if not demand.used:
         return NextStep(Step.KEEP, expiry.total_seconds())
     if not backup.verified or not all(_kept(backup, digest) for digest in demand.running):
-        left = (status.next_attempt - now).total_seconds() if status.next_attempt else 0.0
-        judged = status.condition(ConditionType.COPIED)
-        current = judged is None or judged.observed_generation >= backup.generation
-        terminal = status.phase == Phase.FAILED and status.next_attempt is None and current
-        if terminal:
+        if status.phase == Phase.FAILED and backup.outdated:
+            return NextStep(Step.COPY)
+        if status.phase == Phase.FAILED and status.next_attempt is None:
             return NextStep(Step.KEEP)
+        left = (status.next_attempt - now).total_seconds() if status.next_attempt else 0.0
         return NextStep(Step.COPY) if left <= 0 else NextStep(Step.KEEP, left)
     return NextStep(Step.KEEP)
 

@@ -221,6 +221,24 @@ def test_a_place_is_given_back_by_a_copy_that_fails() -> None:
         desk.wait_verified(*images[1:])
 
 
+def test_another_digest_than_promised_is_asked_for_once_more_whatever_failed_before() -> None:
+    """Then it is given up; when the spec changes, it is tried again, and counted anew."""
+    desk, steps = Desk("nginx:1"), []
+    unavailable, mismatch = Reason.SOURCE_UNAVAILABLE, Reason.DIGEST_MISMATCH
+    desk.registries.failing = [unavailable, unavailable, mismatch, unavailable, mismatch, mismatch, mismatch]
+    for _ in range(6):
+        status = desk.step("nginx:1")
+        steps.append(status.next_attempt is not None)
+        desk.now = status.next_attempt or desk.now
+    assert steps == [True, True, True, True, True, False]
+    assert desk.step("nginx:1").attempts == 6
+    recorded = desk.known.recorded(object_name(Reference.parse("nginx:1")))
+    assert recorded is not None
+    desk.known.put_backup(recorded.name, replace(recorded, generation=2, resource_version="99"))
+    status = desk.step("nginx:1")
+    assert (status.attempts, status.next_attempt is not None) == (1, True)
+
+
 def test_an_image_that_nobody_wants_any_more_passes_its_place_on() -> None:
     """It stood in line, and was to be the next."""
     first, gone, last = (f"slow.example/a/{number}:1" for number in range(3))

@@ -555,6 +555,18 @@ NEXT_STEPS: dict[str, tuple[Status, Demand, NextStep]] = {
     "failed, due again": (Status(phase=Phase.FAILED, next_attempt=PAST), USED, NextStep(Step.COPY)),
     "failed, due now": (Status(phase=Phase.FAILED, next_attempt=NOW), USED, NextStep(Step.COPY)),
     "failed for good": (Status(phase=Phase.FAILED), USED, NextStep(Step.KEEP)),
+    "failed, to be tried later, and the spec changed": (
+        condition(ConditionType.COPIED, False).model_copy(
+            update={"phase": Phase.FAILED, "next_attempt": SOON}
+        ),
+        USED,
+        NextStep(Step.COPY),
+    ),
+    "failed for good, and the spec changed": (
+        condition(ConditionType.COPIED, False).model_copy(update={"phase": Phase.FAILED}),
+        USED,
+        NextStep(Step.COPY),
+    ),
     "verified": (verified(), USED, NextStep(Step.KEEP)),
     "verified, and what runs is known": (
         verified(manifests=(OTHER_DIGEST,)),
@@ -627,8 +639,7 @@ RETRIES: list[tuple[Reason, int, float | None, float, float | None]] = [
     (Reason.RATE_LIMITED, 1, None, 0, 60),
     (Reason.RATE_LIMITED, 1, 900, 1, 1080),
     (Reason.DIGEST_MISMATCH, 1, None, 0, 5),
-    (Reason.DIGEST_MISMATCH, 2, None, 0, None),
-    (Reason.DIGEST_MISMATCH, 2, 60, 0, None),
+    (Reason.DIGEST_MISMATCH, 6, 60, 0, 60),
     (Reason.PLATFORM_MISSING, 1, None, 0, None),
     (Reason.NAME_CONFLICT, 1, None, 0, 3600),
     (Reason.INVALID_REFERENCE, 1, None, 0, None),
@@ -640,21 +651,36 @@ def test_retry_in(
     reason: Reason, attempts: int, retry_after: float | None, jitter: float, seconds: float | None
 ) -> None:
     """When a copy is tried again follows from why it failed, how often, and what the registry asked for."""
-    assert retry_in(reason, attempts=attempts, retry_after=retry_after, jitter=jitter) == seconds
+    wait = retry_in(reason, attempts=attempts, repeated=False, retry_after=retry_after, jitter=jitter)
+    assert wait == seconds
+    if reason != Reason.DIGEST_MISMATCH:
+        again = retry_in(reason, attempts=attempts, repeated=True, retry_after=retry_after, jitter=jitter)
+        assert again == seconds
+
+
+@pytest.mark.parametrize("attempts", [2, 7])
+def test_what_is_wrong_twice_in_a_row_is_wrong(attempts: int) -> None:
+    """Another digest than was promised is asked for once more, however often other things failed before."""
+    for repeated, seconds in ((False, 5), (True, None)):
+        wait = retry_in(
+            Reason.DIGEST_MISMATCH, attempts=attempts, repeated=repeated, retry_after=None, jitter=0
+        )
+        assert wait == seconds
 
 
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(Reason),
     st.integers(1, 10**6),
+    st.booleans(),
     st.none() | st.floats(),
     st.floats(0, 1),
 )
 def test_a_retry_is_never_at_once_and_always_a_time(
-    reason: Reason, attempts: int, retry_after: float | None, jitter: float
+    reason: Reason, attempts: int, repeated: bool, retry_after: float | None, jitter: float
 ) -> None:
     """Neither a busy loop nor a wait that no clock can hold."""
-    wait = retry_in(reason, attempts=attempts, retry_after=retry_after, jitter=jitter)
+    wait = retry_in(reason, attempts=attempts, repeated=repeated, retry_after=retry_after, jitter=jitter)
     if wait is not None:
         assert 5 <= wait <= 3600 * 1.2
 
