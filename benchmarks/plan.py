@@ -101,7 +101,7 @@ def plan_once(kubeconfig: Path, config: Path) -> dict[str, Any]:
     # imported here, so that the reference has none of it
     from gitops_backup.cli.context import Globals
     from gitops_backup.cli.logging import LogFormat
-    from gitops_backup.cli.report import snapshot
+    from gitops_backup.cli.snapshot import snapshot
     from gitops_backup.cluster.connection import connect
     from gitops_backup.domain.planning import plan
     from gitops_backup.domain.policy import Mode

@@ -2,35 +2,23 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import threading
 from collections.abc import Collection
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import click
 
 from gitops_backup.cli.context import Globals
 from gitops_backup.cli.options import ALL, settings_options
-from gitops_backup.cli.wiring import Feed, open_git
+from gitops_backup.cli.snapshot import snapshot
+from gitops_backup.cli.wiring import open_git
 from gitops_backup.cluster.connection import Connection, connect
-from gitops_backup.cluster.discovery import serves
-from gitops_backup.cluster.listing import list_objects
-from gitops_backup.cluster.resources import (
-    APPLICATIONS,
-    DAEMON_SETS,
-    DEPLOYMENTS,
-    IMAGE_BACKUPS,
-    NAMESPACES,
-    PODS,
-)
-from gitops_backup.cluster.writer import directive_of
+from gitops_backup.cluster.resources import DAEMON_SETS, DEPLOYMENTS
 from gitops_backup.controller import foresight
-from gitops_backup.controller.inventory import Inventory
-from gitops_backup.controller.journal import Journal
-from gitops_backup.controller.targets import management
-from gitops_backup.domain.backups import ImageBackup
 from gitops_backup.domain.planning import Plan, decide
 from gitops_backup.domain.policy import Mode, Policy
 from gitops_backup.domain.workloads import Kind, WorkloadKey
@@ -40,7 +28,15 @@ from gitops_backup.report.model import FileReport, Place, Report
 from gitops_backup.report.table import render
 from gitops_backup.settings import Settings
 
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _OPTIONS = tuple(name for name in ALL if name not in {"listen", "probes_port", "metrics_port", "resync"})
+
+
+def _name(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A namespace's name (RFC 1123, "label"), which becomes part of a path."""
+    if value is not None and not _NAME.fullmatch(value):
+        raise click.BadParameter(f"{value!r} cannot name a namespace", context, parameter)
+    return value
 
 
 @click.command()
@@ -54,7 +50,7 @@ _OPTIONS = tuple(name for name in ALL if name not in {"listen", "probes_port", "
 )
 @click.option("--diff", is_flag=True, help="Show the exact change of each file or workload.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when something is due or blocked.")
-@click.option("-n", "--namespace", help="Only workloads in this namespace.")
+@click.option("-n", "--namespace", callback=_name, help="Only workloads in this namespace.")
 @click.option("-l", "--selector", help="Only workloads with these labels.")
 @settings_options(*_OPTIONS)
 @click.pass_obj
@@ -98,13 +94,13 @@ def _report(
     selector: str | None,
     diff: bool,
 ) -> Report:
-    inventory = snapshot(connection, policy)
-    wanted = _selected(connection, selector) if selector is not None else None
+    inventory = snapshot(connection, policy, namespace=namespace, tell=partial(click.echo, err=True))
+    wanted = _selected(connection, selector, namespace) if selector is not None else None
     plan = Plan(
         tuple(
             decide(workload, inventory, policy)
             for workload in inventory.workloads()
-            if namespace in {None, workload.key.namespace} and (wanted is None or workload.key in wanted)
+            if wanted is None or workload.key in wanted
         )
     )
     with open_git(settings, threading.Event()) as git:
@@ -141,42 +137,10 @@ def _file(change: foresight.Change) -> FileReport:
     )
 
 
-def snapshot(connection: Connection, policy: Policy) -> Inventory:
-    """Everything in the cluster that decisions read, once. Raises what listing it raises."""
-    inventory = Inventory(policy, Journal(lambda: datetime.now(UTC)), manage=management)
-    feed = Feed(inventory, policy, lambda concerned: None)
-    _require_backups(connection)
-    for kind, resource in ((Kind.DEPLOYMENT, DEPLOYMENTS), (Kind.DAEMON_SET, DAEMON_SETS)):
-        project, put = feed.workload(kind)
-        for key, workload in list_objects(connection, resource, project=project).objects.items():
-            put(key, workload)
-    for key, directive in list_objects(connection, NAMESPACES, project=directive_of).objects.items():
-        feed.put_namespace(key, directive)
-    if serves(connection, APPLICATIONS):
-        listed = list_objects(connection, APPLICATIONS, project=feed.project_application)
-        for key, application in listed.objects.items():
-            feed.put_application(key, application)
-    for key, pod in list_objects(connection, PODS, project=feed.project_pod).objects.items():
-        feed.put_pod(key, pod)
-    home = policy.backup_namespace
-    records = list_objects(connection, IMAGE_BACKUPS, project=ImageBackup.project, namespace=home)
-    for key, backup in records.objects.items():
-        feed.put_backup(key, backup)
-    return inventory
-
-
-def _require_backups(connection: Connection) -> None:
-    if not serves(connection, IMAGE_BACKUPS):
-        raise UsageError(
-            f"the API server at {connection.url} does not know ImageBackups",
-            hint="kubectl apply -f crds/k8slab.io_imagebackups.yaml",
-        )
-
-
-def _selected(connection: Connection, selector: str) -> Collection[WorkloadKey]:
+def _selected(connection: Connection, selector: str, namespace: str | None) -> Collection[WorkloadKey]:
     found: set[WorkloadKey] = set()
     for kind, resource in ((Kind.DEPLOYMENT, DEPLOYMENTS), (Kind.DAEMON_SET, DAEMON_SETS)):
-        for page in connection.list_pages(resource.path(), label_selector=selector):
+        for page in connection.list_pages(resource.path(namespace), label_selector=selector):
             metadata = (item["metadata"] for item in page["items"] or ())
             found |= {WorkloadKey(kind, each["namespace"], each["name"]) for each in metadata}
     return found

@@ -19,8 +19,9 @@ from gitops_backup.cli.wiring import permissions
 from gitops_backup.cluster.access import missing_permissions
 from gitops_backup.cluster.connection import Connection, connect
 from gitops_backup.cluster.discovery import serves
-from gitops_backup.cluster.resources import APPLICATIONS, IMAGE_BACKUPS
-from gitops_backup.domain.policy import Policy
+from gitops_backup.cluster.errors import Forbidden, NotFound
+from gitops_backup.cluster.resources import APPLICATIONS, IMAGE_BACKUPS, NAMESPACES
+from gitops_backup.domain.policy import Mode, Policy
 from gitops_backup.errors import UsageError
 from gitops_backup.settings import Settings
 
@@ -55,12 +56,25 @@ def _check(connection: Connection, policy: Policy, *, applications: bool) -> Non
     if not serves(connection, IMAGE_BACKUPS):
         raise UsageError(
             f"the API server at {connection.url} does not know ImageBackups",
-            hint="kubectl apply -f crds/k8slab.io_imagebackups.yaml",
+            hint="make install, or kubectl apply -k crds, teaches it",
         )
     missing = missing_permissions(connection, permissions(policy, applications=applications))
     if missing:
         what = "; ".join(str(permission) for permission in missing)
         raise UsageError(f"these credentials may not {what}", hint="see argocd/ for the rights of each mode")
+    if policy.mode != Mode.REPORT:
+        _check_namespace(connection, policy.backup_namespace)
+
+
+def _check_namespace(connection: Connection, name: str) -> None:
+    try:
+        connection.get(NAMESPACES.path(name=name))
+    except NotFound as error:
+        raise UsageError(
+            f"there is no namespace {name} for the ImageBackups", hint=f"kubectl create namespace {name}"
+        ) from error
+    except Forbidden:
+        pass  # inside a pod it is the pod's own
 
 
 def _serve(stack: ExitStack, assembly: Assembly, settings: Settings, stop: threading.Event) -> bool:

@@ -35,6 +35,7 @@ def up(name: str, samples: bool, quiet: bool) -> None:
         with _progress(quiet) as progress:
             running = Sandbox.start(name=name, progress=progress)
         with running:
+            running.namespace("image-backup")
             if samples:
                 running.apply(*running.samples())
             _describe(running)

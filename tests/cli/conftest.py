@@ -11,5 +11,6 @@ Options = tuple[str | Path, ...]
 
 @pytest.fixture(scope="session")
 def options(sandbox: Sandbox) -> Options:
-    """The options for the sandbox, with an administrator's rights."""
+    """The options for the sandbox, with an administrator's rights; there is a namespace for ImageBackups."""
+    sandbox.namespace("image-backup")
     return ("--kubeconfig", sandbox.kubeconfig, "--config", sandbox.settings_file)

@@ -1,7 +1,8 @@
 """No way to the API server, or too few rights there: one line that says what is missing."""
 
+import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import yaml
 
 from gitops_backup.sandbox.sandbox import Sandbox
 from gitops_backup.sandbox.waiting import until
-from tests.cli.command import PROJECT, refused
+from gitops_backup.sandbox.workloads import wait_until_rolled_out, workload
+from tests.cli.command import PROJECT, command, refused
 from tests.cli.conftest import Options
 
 _ENV = {"BACKUP_REPOSITORY": "docker.io/acme"}
@@ -110,12 +112,31 @@ def test_a_server_that_is_no_api_server(tmp_path: Path, sandbox: Sandbox) -> Non
 
 @pytest.mark.usefixtures("no_image_backups")
 def test_the_resource_definition_is_missing(options: Options, sandbox: Sandbox) -> None:
-    """The line says how to install it."""
-    for arguments in (["report"], ["run", "--mode", "report"]):
-        assert refused(*options, *arguments) == (
-            f"the API server at {sandbox.api.server} does not know ImageBackups"
-            " (kubectl apply -f crds/k8slab.io_imagebackups.yaml)"
+    """The controller says how to install it."""
+    assert refused(*options, "run", "--mode", "report") == (
+        f"the API server at {sandbox.api.server} does not know ImageBackups"
+        " (make install, or kubectl apply -k crds, teaches it)"
+    )
+
+
+@pytest.mark.usefixtures("no_image_backups")
+def test_a_dry_run_comes_before_the_installation(options: Options, sandbox: Sandbox, namespace: str) -> None:
+    """Nothing is backed up yet, and what would be is what a new user wants to know."""
+    sandbox.apply(workload("Deployment", namespace, "nginx:1.14.0", name="web"))
+    wait_until_rolled_out(sandbox.api, workload("Deployment", namespace, "nginx:1.14.0", name="web"))
+    for only in ((), ("-n", namespace)):
+        answer = command(*options, "report", "--mode", "direct", *only)
+        assert (answer.code, answer.err) == (
+            0,
+            "the CustomResourceDefinition of ImageBackups is not installed: no image is backed up yet\n",
         )
+        assert re.search(rf"^Deployment/{namespace}/web .* Copy, then patch$", answer.out, re.MULTILINE)
+
+
+def test_there_is_no_namespace_for_image_backups(options: Options) -> None:
+    """A controller that writes says how to create it; one that does not needs none."""
+    told = refused(*options, "run", "--mode", "direct", "--backup-namespace", "not-yet")
+    assert told == ("there is no namespace not-yet for the ImageBackups (kubectl create namespace not-yet)")
 
 
 def test_rights_are_missing_for_the_controller(sandbox: Sandbox) -> None:
@@ -136,12 +157,69 @@ def test_rights_are_missing_for_the_controller(sandbox: Sandbox) -> None:
 
 
 def test_rights_are_missing_for_the_report(sandbox: Sandbox) -> None:
-    """The exit code is not 1, which says that something is due."""
-    kubeconfig = sandbox.kubeconfig_for("nobody", "default")
-    options = ("--kubeconfig", kubeconfig, "--config", sandbox.settings_file)
+    """All of them are named at once; the exit code is not 1, which says that something is due."""
+    options = _as("nobody", sandbox)
     assert refused(*options, "report", "--exit-code") == (
-        "the API server forbids to list deployments.apps in all namespaces"
-        " (grant the ServiceAccount default/nobody that verb by RBAC)"
+        "these credentials may not list deployments.apps in all namespaces;"
+        " list daemonsets.apps in all namespaces; list namespaces;"
+        " list applications.argoproj.io in all namespaces; list pods in all namespaces;"
+        " list imagebackups.k8slab.io in the namespace image-backup (grant that by RBAC)"
+    )
+
+
+def test_for_one_namespace_rights_in_it_are_enough(sandbox: Sandbox, namespace: str) -> None:
+    """Beyond it, with those to list what says which images have a copy, and what deploys them."""
+    options = _as("somebody", sandbox)
+    _allow("somebody", sandbox, namespace, {"apps": ["deployments", "daemonsets"], "": ["pods"]})
+    assert refused(*options, "report", "-n", namespace) == (
+        "these credentials may not list applications.argoproj.io in the namespace argocd;"
+        " list imagebackups.k8slab.io in the namespace image-backup (grant that by RBAC)"
+    )
+    _allow("somebody", sandbox, "argocd", {"argoproj.io": ["applications"]})
+    _allow("somebody", sandbox, "image-backup", {"k8slab.io": ["imagebackups"]})
+    answer = command(*options, "report", "-n", namespace)
+    assert (answer.code, answer.out[:16]) == (0, "0 containers in ")
+    unknown = "these credentials may not get namespaces: {} is taken to have no annotation"
+    notes = [line.partition(" k8slab")[0] for line in answer.err.splitlines()]
+    assert notes[:2] == [unknown.format(name) for name in ("image-backup", namespace)]
+
+
+def test_the_annotations_of_namespaces_count_where_one_is_asked_for(
+    options: Options, sandbox: Sandbox, namespace: str
+) -> None:
+    """As they do where all of them are."""
+    sandbox.apply(workload("Deployment", namespace, "nginx:1.14.0", name="web"))
+    path = f"/api/v1/namespaces/{namespace}"
+    sandbox.api.merge(path, {"metadata": {"annotations": {"k8slab.io/image-backup": "ignore"}}})
+    answer = command(*options, "report", "-n", namespace)
+    assert re.search("Left alone: Ignored$", answer.out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["", "../pods", "a b", "Shop"])
+def test_a_namespace_that_cannot_be_one(options: Options, name: str) -> None:
+    """It would be part of a path."""
+    assert f"{name!r} cannot name a namespace" in refused(*options, "report", "-n", name)
+
+
+def _as(account: str, sandbox: Sandbox) -> Options:
+    kubeconfig = sandbox.kubeconfig_for(account, "default")
+    return ("--kubeconfig", kubeconfig, "--config", sandbox.settings_file)
+
+
+def _allow(account: str, sandbox: Sandbox, namespace: str, resources: Mapping[str, list[str]]) -> None:
+    """Let a ServiceAccount list these resources, by their groups, in a namespace."""
+    rbac = "rbac.authorization.k8s.io"
+    metadata = {"name": account, "namespace": sandbox.namespace(namespace)}
+    rules = [{"apiGroups": [each], "resources": resources[each], "verbs": ["list"]} for each in resources]
+    sandbox.apply(
+        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": metadata, "rules": rules},
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": rbac, "kind": "Role", "name": account},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": "default"}],
+        },
     )
 
 

@@ -1,0 +1,100 @@
+"""Everything in a cluster that decisions read, once: for the dry run.
+
+Where one namespace is asked for, the right to list what is in it is enough, together with the ImageBackups
+and with the Applications where Argo CD looks for them: without these, what is planned would be wrong. A
+cluster without their CustomResourceDefinitions is one in which there are none yet.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from gitops_backup.cli.wiring import Feed
+from gitops_backup.cluster.access import missing_permissions
+from gitops_backup.cluster.connection import Connection, Json
+from gitops_backup.cluster.discovery import serves
+from gitops_backup.cluster.errors import Forbidden, NotFound
+from gitops_backup.cluster.keys import ObjectKey
+from gitops_backup.cluster.listing import list_objects
+from gitops_backup.cluster.permissions import Permission
+from gitops_backup.cluster.resources import (
+    APPLICATIONS,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    IMAGE_BACKUPS,
+    NAMESPACES,
+    PODS,
+    Resource,
+)
+from gitops_backup.cluster.writer import directive_of
+from gitops_backup.controller.inventory import Inventory
+from gitops_backup.controller.journal import Journal
+from gitops_backup.controller.targets import management
+from gitops_backup.domain.backups import ImageBackup
+from gitops_backup.domain.policy import Policy
+from gitops_backup.domain.workloads import ANNOTATION, Kind
+from gitops_backup.errors import UsageError
+
+Listed = tuple[Resource, str | None, Callable[[Json], Any], Callable[[ObjectKey, Any], None]]
+"""A kind, a namespace or none for all, and how the objects there are projected and put."""
+
+
+def snapshot(
+    connection: Connection,
+    policy: Policy,
+    *,
+    namespace: str | None = None,
+    tell: Callable[[str], None] = lambda note: None,
+) -> Inventory:
+    """What there is now, of `namespace` or of all; `tell` gets what is not known and taken as absent.
+
+    Raises `UsageError` where rights are missing, all of them in one line, and what listing raises.
+    """
+    inventory = Inventory(policy, Journal(lambda: datetime.now(UTC)), manage=management)
+    feed = Feed(inventory, policy, lambda concerned: None)
+    lists = _lists(connection, feed, policy, namespace)
+    try:
+        for resource, where, project, put in lists:
+            for key, seen in list_objects(
+                connection, resource, project=project, namespace=where
+            ).objects.items():
+                put(key, seen)
+    except Forbidden as error:
+        wanted = (Permission("list", resource, where) for resource, where, _, _ in lists)
+        missing = "; ".join(map(str, missing_permissions(connection, wanted)))
+        if not missing:
+            raise
+        raise UsageError(f"these credentials may not {missing}", hint="grant that by RBAC") from error
+    if namespace is not None:
+        for name in sorted({namespace, policy.backup_namespace}):
+            _put_namespace(connection, feed, name, tell)
+    if IMAGE_BACKUPS not in {resource for resource, _, _, _ in lists}:
+        tell("the CustomResourceDefinition of ImageBackups is not installed: no image is backed up yet")
+    return inventory
+
+
+def _lists(connection: Connection, feed: Feed, policy: Policy, namespace: str | None) -> list[Listed]:
+    lists: list[Listed] = [
+        (DEPLOYMENTS, namespace, *feed.workload(Kind.DEPLOYMENT)),
+        (DAEMON_SETS, namespace, *feed.workload(Kind.DAEMON_SET)),
+    ]
+    if namespace is None:
+        lists.append((NAMESPACES, None, directive_of, feed.put_namespace))
+    if serves(connection, APPLICATIONS):
+        places = [None] if namespace is None else sorted(policy.argocd_namespaces)
+        lists += [(APPLICATIONS, place, feed.project_application, feed.put_application) for place in places]
+    lists.append((PODS, namespace, feed.project_pod, feed.put_pod))
+    if serves(connection, IMAGE_BACKUPS):
+        lists.append((IMAGE_BACKUPS, policy.backup_namespace, ImageBackup.project, feed.put_backup))
+    return lists
+
+
+def _put_namespace(connection: Connection, feed: Feed, name: str, tell: Callable[[str], None]) -> None:
+    try:
+        found = connection.get(NAMESPACES.path(name=name))
+    except NotFound:
+        return
+    except Forbidden:
+        tell(f"these credentials may not get namespaces: {name} is taken to have no annotation {ANNOTATION}")
+    else:
+        feed.put_namespace(ObjectKey.of(found), directive_of(found))
