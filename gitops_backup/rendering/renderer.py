@@ -9,9 +9,10 @@ import threading
 from pathlib import Path
 
 from gitops_backup.process import ProgramMissing
+from gitops_backup.rendering.helm import files_for_helm, helm_arguments
 from gitops_backup.rendering.limits import Limits
 from gitops_backup.rendering.program import Program
-from gitops_backup.sources.rendering import Files, RenderFailed
+from gitops_backup.sources.rendering import Files, HelmOptions, RenderFailed
 
 
 class LocalRenderer:
@@ -24,12 +25,13 @@ class LocalRenderer:
     def __init__(
         self,
         *,
-        kustomize: Path | None,
         scratch: Path,
+        kustomize: Path | None = None,
+        helm: Path | None = None,
         limits: Limits | None = None,
         cancel: threading.Event | None = None,
     ) -> None:
-        self._paths = {"kustomize": kustomize}
+        self._paths = {"kustomize": kustomize, "helm": helm}
         self._scratch = scratch
         self._limits = limits
         self._cancel = cancel
@@ -46,6 +48,13 @@ class LocalRenderer:
         """What `kustomize build` makes of a folder of these files. Raises `RenderFailed`."""
         program = self._program("kustomize")
         return program.render(files, lambda root: ["build", f"{root}/{folder}".rstrip("/")])
+
+    def helm(self, files: Files, folder: str, options: HelmOptions, *, again: bool = False) -> bytes:
+        """What `helm template` makes of the chart in a folder of these files. Raises `RenderFailed`."""
+        program = self._program("helm")
+        return program.render(
+            files_for_helm(files, options), lambda root: helm_arguments(root, folder, options)
+        )
 
     def _program(self, name: str) -> Program:
         with self._lock:

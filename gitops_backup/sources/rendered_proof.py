@@ -9,7 +9,6 @@ rendered once more, and what differs there as well is left out, unless it is an 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from gitops_backup.domain.images import InvalidReference, Reference

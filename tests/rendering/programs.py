@@ -22,6 +22,18 @@ def renderer(kustomize: Path, tmp_path_factory: pytest.TempPathFactory) -> Local
     return LocalRenderer(kustomize=kustomize, scratch=tmp_path_factory.mktemp("renderer"))
 
 
+@pytest.fixture(scope="session")
+def helm(pytestconfig: pytest.Config) -> Path:
+    """A real Helm."""
+    return provided("helm", pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def helm_renderer(helm: Path, tmp_path_factory: pytest.TempPathFactory) -> LocalRenderer:
+    """A renderer that runs the real Helm."""
+    return LocalRenderer(helm=helm, scratch=tmp_path_factory.mktemp("renderer"))
+
+
 def provided(name: str, config: pytest.Config) -> Path:
     """Where a program is; building it takes a minute or two, once, and whoever waits shall see why."""
     capture = config.pluginmanager.getplugin("capturemanager")

@@ -1,5 +1,5 @@
 """Real renderers."""
 
-from tests.rendering.programs import kustomize, renderer
+from tests.rendering.programs import helm, helm_renderer, kustomize, renderer
 
-__all__ = ["kustomize", "renderer"]
+__all__ = ["helm", "helm_renderer", "kustomize", "renderer"]
