@@ -82,15 +82,16 @@ class Settings(BaseModel):
     backup_repository_username: str | None = None
     """The user name for the backup registry."""
     backup_repository_password: SecretStr | None = None
-    """The password for the backup registry."""
+    """The password for the backup registry; it is read once, at the start."""
     backup_credentials: Path | None = None
-    """A folder with the files `username` and `password`, as the Secret of the backup registry is mounted."""
+    """A folder with the files `username` and `password`, as the Secret of the backup registry is mounted;
+    they are read again when they change."""
     exclusive: bool = False
     """Whether nothing but this controller pushes below the backup prefix."""
     trusted_prefixes: Prefixes = ()
     """Prefixes of other backup registries; images below them are left alone."""
     source_authfile: Path | None = None
-    """A docker config file with credentials for sources."""
+    """A docker config file with credentials for sources; it is read again when it changes."""
     source_prefixes: Prefixes = ()
     """The prefixes that `source_authfile` is used for; all other sources are read anonymously."""
     registries: dict[PrefixText, RegistrySettings] = {}
@@ -114,9 +115,10 @@ class Settings(BaseModel):
     git_username: str | None = None
     """The user name for Git over HTTPS."""
     git_password: SecretStr | None = None
-    """The password or token for Git over HTTPS."""
+    """The password or token for Git over HTTPS; it is read once, at the start."""
     git_credentials: Path | None = None
-    """A folder with the files `username` and `password`, or `ssh-privatekey` and `known_hosts`."""
+    """A folder with the files `username` and `password`, or `ssh-privatekey` and `known_hosts`; they are read
+    again when they change."""
     git_prefix: str | None = None
     """The URL prefix that the Git credentials are sent to; needed where there are credentials."""
     git_author_name: str = Field(default="gitops-backup", min_length=1, max_length=100)

@@ -13,7 +13,8 @@ from uuid import uuid4
 
 import structlog
 
-from gitops_backup.cli.wiring import Feed, open_git, open_registries
+from gitops_backup.cli.renewal import Renewable, Renewal
+from gitops_backup.cli.wiring import Feed, git_credentials, open_git, open_registries
 from gitops_backup.cluster.announcer import Announcer
 from gitops_backup.cluster.connection import Connection, Json
 from gitops_backup.cluster.events import EventRecorder
@@ -41,7 +42,9 @@ from gitops_backup.domain.backups import ImageBackup
 from gitops_backup.domain.policy import Mode, Policy
 from gitops_backup.domain.workloads import Kind
 from gitops_backup.errors import GitopsBackupError
+from gitops_backup.git.store import GitStore
 from gitops_backup.metrics import Metrics
+from gitops_backup.registry.registries import Registries
 from gitops_backup.settings import Settings
 
 _COMPONENT = "gitops-backup"
@@ -112,6 +115,8 @@ class Assembly:
             **shared,
         )
 
+        self._renew(registries, git, backups)
+
         def suspect(name: str) -> None:
             backups.suspect(name)
             queues.backups.add(name)
@@ -130,6 +135,16 @@ class Assembly:
             self._crew("backups", queues.backups, backups.reconcile, self._settings.copies),
             self._crew("repositories", queues.repositories, repositories.reconcile, _REPOSITORY_WORKERS),
         ]
+
+    def _renew(self, registries: Registries, git: GitStore, backups: BackupReconciler) -> None:
+        renewal = Renewal(
+            [
+                Renewable("registries", registries.renew_credentials, on_change=backups.credentials_changed),
+                Renewable("git", lambda: git.use(git_credentials(self._settings))),
+            ]
+        )
+        renewal.start()
+        self._stack.callback(renewal.stop)
 
     def _crew(self, name: str, queue: WorkQueue[Any], reconcile: Reconcile[Any], count: int) -> Workers[Any]:
         self.metrics.watch_queue(name, queue.__len__)

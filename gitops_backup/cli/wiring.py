@@ -43,6 +43,7 @@ from gitops_backup.registry.credentials import (
     Credential,
     Credentials,
     DestinationCredentials,
+    RenewableCredentials,
     SourceCredentials,
 )
 from gitops_backup.registry.failures import Side
@@ -76,11 +77,10 @@ def open_registries(
     """
     locations = _locations(settings)
     cooldowns = Cooldowns(time.monotonic)
+    for_sources = RenewableCredentials(lambda: _source_credentials(settings))
+    for_backups = RenewableCredentials(lambda: _destination_credentials(settings, policy))
     destination = RegistryClient(
-        Side.DESTINATION,
-        locations=locations,
-        credentials=_destination_credentials(settings, policy),
-        cooldowns=cooldowns,
+        Side.DESTINATION, locations=locations, credentials=for_backups, cooldowns=cooldowns
     )
     with tempfile.TemporaryDirectory(prefix="gitops-backup-") as folder, ExitStack() as closing:
         closing.callback(destination.close)
@@ -96,10 +96,11 @@ def open_registries(
             return Sources(client, copier)
 
         yield Registries(
-            sources=sources(_source_credentials(settings)),
+            sources=sources(for_sources),
             public=sources(Anonymous()),
             destination=destination,
             slots=Slots(locations.concurrency(), call=call),
+            credentials=(for_sources, for_backups),
             cancel=cancel,
         )
 
@@ -107,7 +108,7 @@ def open_registries(
 def open_git(settings: Settings, cancel: threading.Event) -> GitStore:
     """The clones. Raises `UsageError` for what is wrong in the settings, with the cache, or with git."""
     folder = settings.cache / "git"
-    credentials = _git_credentials(settings)
+    credentials = git_credentials(settings)
     try:
         return GitStore(
             folder,
@@ -122,6 +123,29 @@ def open_git(settings: Settings, cancel: threading.Event) -> GitStore:
             f"the folder {folder} for clones cannot be used: {error.strerror}",
             hint="set cache to a folder that can be written to",
         ) from error
+
+
+def git_credentials(settings: Settings) -> list[GitCredentials]:
+    """Whom git says it is. Raises `UsageError` for what is wrong in the settings, or in the files."""
+    given = {"username": settings.git_username, "password": settings.git_password}
+    missing = [name for name, value in given.items() if value is None]
+    if settings.git_credentials is None and len(missing) == len(given):
+        return []
+    if settings.git_credentials is None and missing:
+        raise UsageError(f"the {missing[0]} for Git is missing", hint="set both, or neither")
+    if settings.git_prefix is None:
+        raise UsageError(
+            "there are Git credentials, and no URL that they are for",
+            hint="set git_prefix, for example to https://git.example/team",
+        )
+    try:
+        if settings.git_credentials is not None:
+            return [GitCredentials.from_folder(settings.git_prefix, settings.git_credentials)]
+        password = settings.git_password.get_secret_value() if settings.git_password is not None else ""
+        login = Password(settings.git_username or "", password)
+        return [GitCredentials(RepositoryUrl.parse_prefix(settings.git_prefix), login)]
+    except InvalidRepositoryUrl as error:
+        raise UsageError(f"the setting 'git_prefix' is wrong: {error.message}", hint=error.hint) from error
 
 
 class Feed:
@@ -224,7 +248,7 @@ def _source_credentials(settings: Settings) -> Credentials:
             "there is a source_authfile, and no prefix that it is for",
             hint="set source_prefixes, for example to registry.example.com/private",
         )
-    prefixes = [Prefix.parse(text) for text in settings.source_prefixes]
+    prefixes = tuple(Prefix.parse(text) for text in settings.source_prefixes)
     return SourceCredentials(Authfile.read(settings.source_authfile), prefixes)
 
 
@@ -254,25 +278,3 @@ def _from_folder(folder: Path) -> tuple[str, str]:
     except UnicodeDecodeError:
         # the library's error holds what was read
         raise UsageError(f"the files in {folder} are not UTF-8 text") from None
-
-
-def _git_credentials(settings: Settings) -> list[GitCredentials]:
-    given = {"username": settings.git_username, "password": settings.git_password}
-    missing = [name for name, value in given.items() if value is None]
-    if settings.git_credentials is None and len(missing) == len(given):
-        return []
-    if settings.git_credentials is None and missing:
-        raise UsageError(f"the {missing[0]} for Git is missing", hint="set both, or neither")
-    if settings.git_prefix is None:
-        raise UsageError(
-            "there are Git credentials, and no URL that they are for",
-            hint="set git_prefix, for example to https://git.example/team",
-        )
-    try:
-        if settings.git_credentials is not None:
-            return [GitCredentials.from_folder(settings.git_prefix, settings.git_credentials)]
-        password = settings.git_password.get_secret_value() if settings.git_password is not None else ""
-        login = Password(settings.git_username or "", password)
-        return [GitCredentials(RepositoryUrl.parse_prefix(settings.git_prefix), login)]
-    except InvalidRepositoryUrl as error:
-        raise UsageError(f"the setting 'git_prefix' is wrong: {error.message}", hint=error.hint) from error

@@ -39,6 +39,7 @@ _QUIET_SECONDS = 5.0
 _COMPARE_AGAIN = timedelta(hours=1)
 _ASK_AGAIN = timedelta(minutes=5)
 _IN_LINE = Done()
+_REFUSED = (Reason.SOURCE_AUTH_FAILED, Reason.DESTINATION_AUTH_FAILED)
 _PERHAPS_THERE = frozenset({Reason.NAME_CONFLICT, Reason.SOURCE_NOT_FOUND})
 
 
@@ -135,11 +136,20 @@ class BackupReconciler(Reconciler):
         self._lock = threading.Lock()
         self._suspects: set[str] = set()
         self._written: dict[str, float] = {}
+        self._credentials = 0
+        self._tried_with: dict[str, int] = {}
 
     def suspect(self, name: str) -> None:
         """Somebody found that the backup registry does not have what the record says: compare again."""
         with self._lock:
             self._suspects.add(name)
+
+    def credentials_changed(self) -> None:
+        """The registries are shown others from now on: whoever was refused need not wait any longer."""
+        with self._lock:
+            self._credentials += 1
+        backups = (self.inventory.recorded(name) for name in self.inventory.backup_names())
+        self.wake(Concerned(backups=frozenset(b.name for b in backups if b is not None and _refused(b))))
 
     def reconcile(self, name: str) -> Outcome:
         """Do the next step of the ImageBackup of this name."""
@@ -165,6 +175,7 @@ class BackupReconciler(Reconciler):
         recorded, backup = self.inventory.recorded(name), self.inventory.backup(name)
         if recorded is None or backup is None or backup.deleting:
             self._written.pop(name, None)
+            self._tried_with.pop(name, None)
             return DONE
         if not backup.well_named:
             self._rename(recorded)
@@ -174,6 +185,9 @@ class BackupReconciler(Reconciler):
         backup = replace(backup, status=observed(backup, demand, name=name_of_backup, now=self.now()))
         if self._is_suspect(name) and self._lost(backup):
             return After(0)
+        if _refused(backup) and self._tried_with.get(name) != self._credentials:
+            # by other credentials, or by another process, which may have had others
+            backup = replace(backup, status=backup.status.model_copy(update={"next_attempt": self.now()}))
         step = next_step(backup, demand, now=self.now(), expiry=self.expiry)
         if step.step == Step.EXPIRE:
             self.writer.delete(recorded)
@@ -199,6 +213,7 @@ class BackupReconciler(Reconciler):
         return DONE if after is None else After(after)
 
     def _copy(self, backup: ImageBackup, demand: Demand) -> Outcome:
+        self._tried_with[backup.name] = self._credentials
         began, claimed = self.clock(), backup
         adoptable = backup.image.digest is None and backup.status.completed_at is None
         if adoptable and backup.status.digest is None and not self._is_ours_to_fill(backup, demand):
@@ -476,3 +491,7 @@ class BackupReconciler(Reconciler):
         self.journal.forget(backup.name, {r.key: r for r in written.status.rewrites})
         self.wake(self.inventory.update_backup(written))
         return written
+
+
+def _refused(backup: ImageBackup) -> bool:
+    return any(backup.failed_for(reason) for reason in _REFUSED)

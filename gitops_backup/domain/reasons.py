@@ -68,11 +68,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.SOURCE_AUTH_FAILED: Explanation(
         "The source registry refuses to hand the image out.",
-        "List the registry and its credentials in the source credentials.",
+        "List the registry and its credentials in the source credentials; no restart is needed.",
     ),
     Reason.DESTINATION_AUTH_FAILED: Explanation(
         "The backup registry refuses the credentials.",
-        "Put a user name and password that may push into the Secret of the backup registry.",
+        "Put a user name and password that may push into the backup registry's Secret; no restart is needed.",
     ),
     Reason.RATE_LIMITED: Explanation(
         "The registry asks for fewer requests; nothing is sent to it until the time it named.",

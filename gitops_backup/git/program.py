@@ -9,9 +9,10 @@ from the environment of that one process, and only when it is asked for exactly 
 credentials are for. So a redirect to another host gets nothing.
 """
 
+import hashlib
 import shlex
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -79,17 +80,29 @@ class GitProgram:
     ) -> None:
         self.timeout = timeout
         self._folder = folder
-        self._credentials = credentials
         self._allow_file = allow_file
         self._environment = dict(environment)
         self._cancel = cancel
         for private in (folder, folder / "home", folder / "ssh"):
             private.mkdir(mode=0o700)
         self._askpass = _private_file(folder / "askpass", _ASKPASS, mode=0o700)
-        for number, one in enumerate(credentials):
-            if isinstance(one.login, SshKey):
-                _private_file(folder / "ssh" / f"{number}.key", one.login.private_key)
-                _private_file(folder / "ssh" / f"{number}.hosts", one.login.known_hosts)
+        self._credentials: tuple[GitCredentials, ...] = ()
+        self.use(credentials)
+
+    def use(self, credentials: Iterable[GitCredentials]) -> bool:
+        """Use these from now on; whether they are others than before.
+
+        The files of keys that were replaced stay as long as the store does: a connection may be reading them.
+        """
+        before, now = self._credentials, tuple(credentials)
+        if now == before:
+            return False
+        for one in now:
+            if isinstance(one.login, SshKey) and one not in before:
+                _private_file(self._key_file(one.login), one.login.private_key)
+                _private_file(self._hosts_file(one.login), one.login.known_hosts)
+        self._credentials = now
+        return True
 
     def local(self, clone: Path) -> dict[str, str]:
         """The environment of a git process that works on a clone and may not talk to anybody."""
@@ -186,12 +199,17 @@ class GitProgram:
             "StrictHostKeyChecking": "yes",
         }
         if chosen is not None and isinstance(chosen.login, SshKey):
-            number = self._credentials.index(chosen)
-            options["IdentityFile"] = f'"{self._folder}/ssh/{number}.key"'
-            options["UserKnownHostsFile"] = f'"{self._folder}/ssh/{number}.hosts"'
+            options["IdentityFile"] = f'"{self._key_file(chosen.login)}"'
+            options["UserKnownHostsFile"] = f'"{self._hosts_file(chosen.login)}"'
         arguments = [f"-o{name}={value}" for name, value in options.items()]
         # git hands this to a shell
         return shlex.join(["ssh", "-F", "/dev/null", *arguments])
+
+    def _key_file(self, key: SshKey) -> Path:
+        return self._folder / "ssh" / f"{_fingerprint(key.private_key)}.key"
+
+    def _hosts_file(self, key: SshKey) -> Path:
+        return self._folder / "ssh" / f"{_fingerprint(key.known_hosts)}.hosts"
 
 
 def check_version() -> None:
@@ -203,6 +221,10 @@ def check_version() -> None:
     if version < _OLDEST:
         seen, wanted = (".".join(map(str, numbers)) for numbers in (version, _OLDEST))
         raise UsageError(f"git {seen} is too old: {wanted} or newer is needed")
+
+
+def _fingerprint(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _private_file(path: Path, text: str, *, mode: int = 0o600) -> Path:

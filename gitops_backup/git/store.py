@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -87,6 +87,10 @@ class GitStore:
                 unused.forget()
             shutil.rmtree(other, ignore_errors=True)
         return opened
+
+    def use(self, credentials: Iterable[GitCredentials]) -> bool:
+        """Use these credentials from now on, in place of others; whether they are others."""
+        return self._program.use(credentials)
 
     def close(self) -> None:
         """Leave the slot, and the clones in it, to the next process; keys are removed."""

@@ -59,7 +59,7 @@ class _Token:
     until: float
 
 
-_Holder = tuple[str, str, str | None]
+_Holder = tuple[str, str, Credential | None]
 
 
 class Answers:
@@ -147,4 +147,4 @@ class Answers:
 
 
 def _holder(endpoint: Endpoint, credential: Credential | None) -> _Holder:
-    return endpoint.host, endpoint.repository, None if credential is None else credential.username
+    return endpoint.host, endpoint.repository, credential

@@ -8,7 +8,7 @@ same host. No secret is printable, and none is ever written into an argument lis
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -90,30 +90,50 @@ class Authfile:
         return next((self.entries[p] for p in prefixes(image) if p in self.entries), None)
 
 
+@dataclass(frozen=True, slots=True)
 class SourceCredentials:
     """A docker config file that serves only the images below the prefixes that are listed with it."""
 
-    def __init__(self, authfile: Authfile, prefixes: Iterable[Prefix]) -> None:
-        self._authfile = authfile
-        self._prefixes = frozenset(str(prefix) for prefix in prefixes)
+    authfile: Authfile
+    prefixes: Collection[Prefix]
 
     def lookup(self, image: Reference) -> Credential | None:
         """The file's credential where the image is listed."""
-        return self._authfile.lookup(image) if _listed(image, self._prefixes) else None
+        return self.authfile.lookup(image) if _listed(image, self.prefixes) else None
 
 
+@dataclass(frozen=True, slots=True)
 class DestinationCredentials:
     """What is used below the backup prefix, and nowhere else: one credential, or a docker config file."""
 
-    def __init__(self, prefix: Prefix, known: Credential | Authfile) -> None:
-        self._prefix = frozenset({str(prefix)})
-        self._known = known
+    prefix: Prefix
+    known: Credential | Authfile
 
     def lookup(self, image: Reference) -> Credential | None:
         """The credential for a backup; None for any other image."""
-        if not _listed(image, self._prefix):
+        if not _listed(image, (self.prefix,)):
             return None
-        return self._known.lookup(image) if isinstance(self._known, Authfile) else self._known
+        return self.known.lookup(image) if isinstance(self.known, Authfile) else self.known
+
+
+class RenewableCredentials:
+    """What `read` finds, as of the last time that it was asked to be renewed; safe for many threads.
+
+    `read` raises `UsageError`, and so does this.
+    """
+
+    def __init__(self, read: Callable[[], Credentials]) -> None:
+        self._read = read
+        self._known = read()
+
+    def lookup(self, image: Reference) -> Credential | None:
+        """The credential for the repository of this image; None to be anonymous there."""
+        return self._known.lookup(image)
+
+    def renew(self) -> bool:
+        """Read again; whether it is something else now. What cannot be read leaves all as it was."""
+        before, self._known = self._known, self._read()
+        return self._known != before
 
 
 def authfile(name: str, credential: Credential) -> bytes:
@@ -124,8 +144,9 @@ def authfile(name: str, credential: Credential) -> bytes:
     return json.dumps({"auths": {name: entry}}).encode()
 
 
-def _listed(image: Reference, listed: frozenset[str]) -> bool:
-    return any(prefix in listed for prefix in prefixes(image))
+def _listed(image: Reference, listed: Collection[Prefix]) -> bool:
+    names = frozenset(prefixes(image))
+    return any(str(prefix) in names for prefix in listed)
 
 
 def _prefix(key: str) -> str:

@@ -1,20 +1,21 @@
 """Both sides of every copy in one place: what sources offer, what the backup registry holds, and the copy."""
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from gitops_backup.domain.images import Reference
 from gitops_backup.registry.client import RegistryClient
 from gitops_backup.registry.copier import Copied, Copier, Resolution
+from gitops_backup.registry.credentials import RenewableCredentials
 from gitops_backup.registry.slots import Slots
 
 
 class Registries:
     """The source registries and the backup registry; when `cancel` is set, copies under way end.
 
-    `sources` and `public` are the same source registries, with credentials and without. All methods raise
-    `CopyFailed`.
+    `sources` and `public` are the same source registries, with credentials and without. `credentials` are
+    those of both sides. All methods raise `CopyFailed`.
     """
 
     def __init__(
@@ -24,12 +25,14 @@ class Registries:
         public: "Sources",
         destination: RegistryClient,
         slots: Slots,
+        credentials: Iterable[RenewableCredentials],
         cancel: threading.Event,
     ) -> None:
         self._sources = sources
         self._public = public
         self._destination = destination
         self._slots = slots
+        self._credentials = tuple(credentials)
         self._cancel = cancel
 
     def resolve(self, source: Reference, running: Collection[str], *, public: bool) -> Resolution:
@@ -69,6 +72,11 @@ class Registries:
             raise ValueError(f"{source} names no digest")
         copier = self._asked(public).copier
         return copier.copy(source, backup, source.digest, platforms=platforms, cancel=self._cancel)
+
+    def renew_credentials(self) -> bool:
+        """Read the credentials again; whether they are others now. Raises `UsageError`."""
+        changed = [credentials.renew() for credentials in self._credentials]
+        return any(changed)
 
     def _asked(self, public: bool) -> "Sources":
         return self._public if public else self._sources

@@ -12,8 +12,9 @@ from gitops_backup.controller.backups import BackupReconciler
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.journal import Journal
 from gitops_backup.controller.manager import Queues
+from gitops_backup.controller.queue import WorkQueue
 from gitops_backup.controller.worker import Workers
-from gitops_backup.domain.backups import ConditionType, ImageBackup, Status
+from gitops_backup.domain.backups import ConditionType, ImageBackup, Phase, Status
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.reasons import Reason
@@ -237,6 +238,45 @@ def test_another_digest_than_promised_is_asked_for_once_more_whatever_failed_bef
     desk.known.put_backup(recorded.name, replace(recorded, generation=2, resource_version="99"))
     status = desk.step("nginx:1")
     assert (status.attempts, status.next_attempt is not None) == (1, True)
+
+
+def test_who_was_refused_is_tried_again_as_soon_as_the_credentials_change() -> None:
+    """Once with each; whoever failed for another reason waits on."""
+    desk = Desk("nginx:1", "redis:7")
+    name = object_name(Reference.parse("nginx:1"))
+    desk.registries.failing = [
+        Reason.DESTINATION_AUTH_FAILED, Reason.SOURCE_NOT_FOUND, Reason.SOURCE_AUTH_FAILED,
+    ]  # fmt: skip
+    assert desk.step("nginx:1").attempts == 1
+    assert desk.step("redis:7").attempts == 1
+    assert desk.step("nginx:1").attempts == 1
+    for attempts, phase in ((2, "FAILED"), (0, "DONE")):
+        desk.queues.backups = WorkQueue(lambda: 0.0)
+        desk.reconciler.credentials_changed()
+        assert (desk.queues.backups.get(), len(desk.queues.backups)) == (name, 0)
+        assert desk.step("redis:7").attempts == 1
+        desk.step("nginx:1")
+        status = desk.step("nginx:1")
+        assert (status.attempts, status.phase) == (attempts, phase)
+
+
+def test_who_was_refused_is_tried_once_by_a_controller_that_begins() -> None:
+    """The one before may have had other credentials."""
+    desk = Desk("nginx:1")
+    refused = Status(phase=Phase.FAILED, attempts=3, next_attempt=NOW + timedelta(hours=1)).with_condition(
+        ConditionType.COPIED,
+        False,
+        reason=Reason.SOURCE_AUTH_FAILED,
+        message="no",
+        generation=1,
+        now=NOW,
+    )
+    recorded = desk.known.recorded(object_name(Reference.parse("nginx:1")))
+    assert recorded is not None
+    desk.known.put_backup(recorded.name, replace(recorded, status=refused, resource_version="2"))
+    desk.registries.failing = [Reason.SOURCE_AUTH_FAILED, Reason.SOURCE_AUTH_FAILED]
+    assert desk.step("nginx:1").attempts == 4
+    assert desk.step("nginx:1").attempts == 4
 
 
 def test_an_image_that_nobody_wants_any_more_passes_its_place_on() -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -153,6 +154,30 @@ def test_credentials_that_the_backup_registry_refuses_are_a_reason(scene: Scene)
         assert "not-the-password" not in controller.log_text
         assert scene.wait_event(app, "DestinationAuthFailed")
     assert scene.images(app) == ["acme/locked-out:1"]
+
+
+def test_credentials_that_are_replaced_are_used_soon(scene: Scene, tmp_path: Path) -> None:
+    """As a mounted Secret is, behind links; what was refused is copied long before its next attempt."""
+    sandbox = scene.sandbox
+
+    def publish(version: str, password: str) -> None:
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "username").write_text(sandbox.backup.username or "")
+        (tmp_path / version / "password").write_text(password)
+        (tmp_path / "new").symlink_to(version)
+        (tmp_path / "new").rename(tmp_path / "secret")
+
+    publish("1", "not-the-password")
+    sandbox.push("acme/rotated:1")
+    app = scene.deployment("app", "acme/rotated:1")
+    with scene.controller("direct", backup_credentials=str(tmp_path / "secret")) as controller:
+        status = scene.wait_phase("docker.io/acme/rotated:1", "FAILED")
+        assert scene.condition("docker.io/acme/rotated:1", "Copied")["reason"] == "DestinationAuthFailed"
+        assert status["next_attempt"] > status["create_at"]
+        publish("2", sandbox.backup.password or "")
+        scene.wait_images(app, f"{PREFIX}/acme_rotated:1")
+        assert controller.said("credentials have changed")
+        assert (sandbox.backup.password or "") not in controller.log_text
 
 
 def test_what_runs_is_what_is_copied_when_the_tag_has_moved(scene: Scene) -> None:

@@ -95,6 +95,8 @@ def test_keys_do_not_stay_on_the_disk(open_store: OpenStore, tmp_path: Path) -> 
     data = {"ssh-privatekey": b"PRIVATE", "known_hosts": b"x"}
     store = open_store(credentials=[GitCredentials.of("ssh://example.org", data)])
     assert list((tmp_path / "cache").rglob("*.key"))
+    assert store.use([GitCredentials.of("ssh://example.org", {**data, "ssh-privatekey": b"ANOTHER"})])
+    assert {path.read_text() for path in (tmp_path / "cache").rglob("*.key")} == {"PRIVATE\n", "ANOTHER\n"}
     store.close()
     assert not list((tmp_path / "cache").rglob("*.key"))
 

@@ -1,5 +1,6 @@
 """Servers that are away, slow, strict or deceitful; a password reaches the one that it is for."""
 
+import base64
 import shutil
 import socket
 import stat
@@ -93,6 +94,20 @@ def test_a_password_is_sent_to_its_server(open_store: OpenStore) -> None:
     assert "s3cret" not in str(failed.value)
 
 
+def test_a_password_may_change_while_the_store_is_open(open_store: OpenStore) -> None:
+    """The next request shows the new one; the same one again is no change."""
+    with faulty_server(lambda path: _WANTED) as server:
+        old, new = (
+            GitCredentials.of(server.url, {**_LOGIN, "password": password}) for password in (b"old", b"new")
+        )
+        store = open_store(credentials=[old])
+        branch = store.open(f"{server.url}/apps", "main")
+        assert [store.use([old]), store.use([new]), store.use([new])] == [False, True, False]
+        with pytest.raises(AuthenticationFailed):
+            branch.fetch()
+        assert server.seen[-1]["Authorization"] == f"Basic {base64.b64encode(b'bob:new').decode()}"
+
+
 def test_a_password_is_not_sent_beyond_its_prefix(open_store: OpenStore) -> None:
     """Neither to another path of the server, nor to another port."""
     with faulty_server(lambda path: _WANTED) as server:
@@ -175,16 +190,17 @@ def test_ssh_uses_the_key_and_the_known_hosts_and_nothing_else(
     assert store.open(f"ssh://git@example.org{bare.path}", "main").fetch().commit == head
     arguments = (tmp_path / "arguments").read_text().splitlines()
     folder = tmp_path / "cache with blanks" / "slot-0" / "private" / "ssh"
+    (key,), (hosts,) = folder.glob("*.key"), folder.glob("*.hosts")
     assert arguments[:2] == ["-F", "/dev/null"]
     assert set(arguments) >= {
         "-oBatchMode=yes",
         "-oStrictHostKeyChecking=yes",
         "-oIdentitiesOnly=yes",
         "-oIdentityAgent=none",
-        f'-oIdentityFile="{folder}/0.key"',
-        f'-oUserKnownHostsFile="{folder}/0.hosts"',
+        f'-oIdentityFile="{key}"',
+        f'-oUserKnownHostsFile="{hosts}"',
         "git@example.org",
     }
-    assert (folder / "0.key").read_text() == "PRIVATE\n"
-    assert stat.S_IMODE((folder / "0.key").stat().st_mode) == 0o600
+    assert key.read_text() == "PRIVATE\n"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700

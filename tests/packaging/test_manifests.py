@@ -131,6 +131,19 @@ def test_the_manifests_hold_no_secret(build: Build, mode: Mode) -> None:
     assert "Secret" not in {each["kind"] for each in build(FOLDERS[mode])}
 
 
+@every_mode
+def test_a_secret_that_changes_reaches_the_controller(build: Build, mode: Mode) -> None:
+    """It is mounted as a folder: a variable, or a file by a `subPath`, would stay as it was at the start."""
+    objects = build(FOLDERS[mode])
+    assert not [each for each in container(objects)["env"] if "valueFrom" in each]
+    assert "envFrom" not in container(objects)
+    volumes = only(objects, "Deployment")["spec"]["template"]["spec"]["volumes"]
+    secrets = {each["name"] for each in volumes if "secret" in each}
+    mounts = [each for each in container(objects)["volumeMounts"] if each["name"] in secrets]
+    assert {each["name"] for each in mounts} == secrets
+    assert not [each for each in mounts if "subPath" in each or "subPathExpr" in each]
+
+
 def test_reading_is_all_that_mode_report_may_do(build: Build) -> None:
     """The base writes nothing."""
     assert {verb for verb, *_ in granted(build(FOLDERS[Mode.REPORT]))} == {"list", "watch"}

@@ -15,7 +15,7 @@ from gitops_backup.domain.naming import Prefix
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.registry.client import RegistryClient, parse_retry_after
 from gitops_backup.registry.cooldown import Cooldowns
-from gitops_backup.registry.credentials import Credential, DestinationCredentials
+from gitops_backup.registry.credentials import Credential, DestinationCredentials, RenewableCredentials
 from gitops_backup.registry.failures import CopyFailed, Side
 from gitops_backup.sandbox.registry import Registry
 from tests.registry.faulty import (
@@ -429,6 +429,23 @@ def test_the_backup_side_asks_for_the_right_to_push_with_its_credentials(
         expected = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
         assert server.requests[0].headers["authorization"] == f"Basic {expected}"
         assert "%3Apull%2Cpush" in server.requests[0].path
+
+
+def test_other_credentials_get_a_token_of_their_own(
+    source_server: FaultyServer, tokens: TokenServer, repository: str
+) -> None:
+    """A new password of the same user may be there because the old one may no longer read this."""
+    passwords = iter(["old", "old", "new", "new", "new"])
+    known = RenewableCredentials(
+        lambda: DestinationCredentials(Prefix.parse(SOURCES), Credential("me", next(passwords)))
+    )
+    with client(Side.SOURCE, locations({SOURCES: source_server.host}), credentials=known) as reader:
+        for fetched in (1, 1, 2, 2):
+            reader.head(source_image(repository))
+            assert len(tokens.server.requests) == fetched
+            known.renew()
+    shown = [base64.b64decode(seen.headers["authorization"][6:]) for seen in tokens.server.requests]
+    assert shown == [b"me:old", b"me:new"]
 
 
 def test_an_identity_token_is_sent_as_a_form(

@@ -13,6 +13,7 @@ from gitops_backup.registry.credentials import (
     Authfile,
     Credential,
     DestinationCredentials,
+    RenewableCredentials,
     SourceCredentials,
     authfile,
 )
@@ -149,6 +150,31 @@ def test_the_backup_credentials_serve_only_the_backup_prefix(known: Credential |
     backups = DestinationCredentials(Prefix.parse("docker.io/acme"), known)
     assert backups.lookup(Reference.parse("docker.io/acme/library_nginx:1")) == _ACME
     assert backups.lookup(Reference.parse("docker.io/library/nginx:1")) is None
+
+
+def test_credentials_are_what_was_read_last(tmp_path: Path) -> None:
+    """A mounted Secret changes behind links; one that cannot be read for a moment changes nothing."""
+    file, image = tmp_path / "data" / "config.json", Reference.parse("quay.io/a/b")
+
+    def publish(version: str, content: bytes) -> None:
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "config.json").write_bytes(content)
+        (tmp_path / "new").symlink_to(version)
+        (tmp_path / "new").rename(tmp_path / "data")
+
+    publish("1", _auths({"quay.io": _basic("u", "old")}))
+    known = RenewableCredentials(lambda: SourceCredentials(Authfile.read(file), [Prefix.parse("quay.io")]))
+    assert not known.renew()
+    publish("2", _auths({"quay.io": _basic("u", "new")}))
+    assert known.lookup(image) == Credential("u", "old")
+    assert known.renew()
+    assert known.lookup(image) == Credential("u", "new")
+    publish("3", b"{")
+    with pytest.raises(UsageError):
+        known.renew()
+    assert known.lookup(image) == Credential("u", "new")
+    publish("4", _auths({"quay.io": _basic("u", "new")}))
+    assert not known.renew()
 
 
 def test_the_authfile_for_one_copy_names_one_repository() -> None:
