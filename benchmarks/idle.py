@@ -45,7 +45,7 @@ Versions = dict[str, str]
 def measure(bench: Bench) -> Measurement:
     """The writes and the processor time within a minute."""
     count, names = bench.size(_DEPLOYMENTS), fleet.images(bench.size(_IMAGES))
-    seconds = _SECONDS / 10 if bench.quick else _SECONDS
+    seconds = _SECONDS / 20 if bench.quick else _SECONDS
     api = bench.sandbox.api
     bench.progress(f"idle: making {len(names)} images and {count} Deployments")
     fleet.push(bench.sandbox, names)
