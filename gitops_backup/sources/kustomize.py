@@ -1,0 +1,364 @@
+"""A kustomization: an entry of `images`, in the Application's own kustomization file, is what is edited.
+
+A base may be shared, and what a patch says may be of several overlays; the overlay's `images` apply after all
+these. An entry gets a new name and nothing else, so that tags and digests stay where people upgrade them:
+the entry that made the image what it is, or a new one at the end, for the name that all others leave.
+
+Which entry that is, is found by rendering: each is given a tag of its own, and the last that applied to a
+container has left its tag there. Whether the edit is right is found by rendering, too (see `rendered_proof`):
+an entry's name is a regular expression for all workloads and all other places that kustomize takes for an
+image. What is rendered is the commit as Argo CD would render it, with the Application's own options.
+"""
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gitops_backup.domain.images import Reference
+from gitops_backup.domain.reasons import Reason
+from gitops_backup.errors import one_line
+from gitops_backup.sources.content import Value
+from gitops_backup.sources.documents import InvalidManifest, line_of
+from gitops_backup.sources.kustomizations import Kustomization, described, in_flow_style, kustomization_files
+from gitops_backup.sources.kustomize_files import closure_of
+from gitops_backup.sources.kustomize_images import (
+    Addition,
+    CannotEdit,
+    Edited,
+    Rename,
+    edit_images,
+    entries_of,
+)
+from gitops_backup.sources.kustomize_options import (
+    ImageEntry,
+    InvalidOptions,
+    KustomizeOptions,
+    applied,
+    effective_images,
+    split_image,
+)
+from gitops_backup.sources.rendered import (
+    InvalidRendering,
+    Rendered,
+    RenderedImage,
+    images_of,
+    read_rendering,
+)
+from gitops_backup.sources.rendered_proof import Asked, NotExplained, Proven, asked, means, proven
+from gitops_backup.sources.rendering import Renderer, RenderFailed
+from gitops_backup.sources.replacements import ImageUse, Refused, Replaced, Replacement, ShapeResult
+from gitops_backup.sources.trees import Tree
+
+
+def files_of_kustomization(
+    folder: str, *, options: KustomizeOptions, tree: Tree, contents: Mapping[str, bytes]
+) -> frozenset[str]:
+    """The files that a kustomization reads, as far as the contents that are known tell; never raises.
+
+    With the contents of what is named, more may be named.
+    """
+    return frozenset(closure_of(folder, options=options, tree=tree, contents=contents).files)
+
+
+def edit_kustomization(
+    replacements: Sequence[Replacement],
+    *,
+    folder: str,
+    options: KustomizeOptions,
+    namespace: str,
+    tree: Tree,
+    contents: Mapping[str, bytes],
+    renderer: Renderer,
+    copies: Mapping[Reference, str],
+) -> ShapeResult:
+    """What is to change in a kustomization for these replacements.
+
+    `options` are the Application's own, `namespace` the one that it deploys to. `contents` has the bytes of
+    the files that `files_of_kustomization` names; `copies` the reference of each image's verified copy. An
+    edit that cannot be shown to change images alone, each to its copy, is not made.
+    """
+    closure = closure_of(folder, options=options, tree=tree, contents=contents)
+    if closure.problem is not None:
+        return _refused(replacements, *closure.problem)
+    unread = sorted(path for path in closure.files if path not in contents)
+    if unread:
+        message = f"{one_line(unread[0])} is not a file that can be read"
+        return _refused(replacements, Reason.UNSUPPORTED_SOURCE, message)
+    path = kustomization_files(folder, tree)[0].path
+    source = _Source(
+        folder=folder,
+        path=path,
+        files={name: contents[name] for name in closure.files},
+        options=options,
+        namespace=namespace,
+        exists=lambda name: _exists(tree, folder, name),
+        renderer=renderer,
+    )
+    try:
+        return _Edit(source, copies).of(replacements)
+    except InvalidOptions as error:
+        return _refused(replacements, Reason.UNSUPPORTED_SOURCE, error.message)
+    except (InvalidManifest, InvalidRendering, RenderFailed) as error:
+        message = f"{described(folder)} cannot be rendered: {error.message}"
+        return _refused(replacements, Reason.INVALID_MANIFEST, message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A kustomization with everything that it reads, and how it is rendered."""
+
+    folder: str
+    path: str
+    files: Mapping[str, bytes]
+    options: KustomizeOptions
+    namespace: str
+    exists: Callable[[str], bool]
+    renderer: Renderer
+
+    @property
+    def kustomization(self) -> Kustomization:
+        """The file that is edited. Raises `InvalidManifest`."""
+        return Kustomization.read(self.path, self.files[self.path])
+
+    def rendering(self, content: bytes) -> tuple[Rendered, ...]:
+        """What Argo CD would render if the kustomization file had this content.
+
+        Raises `InvalidOptions`, `InvalidManifest`, `RenderFailed` and `InvalidRendering`.
+        """
+        if self.options.changes_nothing:
+            return self._rendered(content)
+        fields = Kustomization.read(self.path, content).fields()
+        return self._rendered_with(fields, effective_images(fields, self.options))
+
+    def marked(self, entries: Sequence[ImageEntry]) -> tuple[Rendered, ...]:
+        """The rendering with a tag for each entry that tells it from the others."""
+        says = [{**entry.says, "newtag": f"{_MARK}{number}"} for number, entry in enumerate(entries)]
+        marked = [
+            ImageEntry(
+                {key: value for key, value in each.items() if key not in _OTHER_VERSIONS}, 0, live=False
+            )
+            for each in says
+        ]
+        return self._rendered_with(self.kustomization.fields(), marked)
+
+    def _rendered_with(
+        self, fields: Mapping[str, Value], images: Sequence[ImageEntry]
+    ) -> tuple[Rendered, ...]:
+        changed = applied(fields, self.options, exists=self.exists)
+        changed.pop("imagetags", None)
+        changed["images"] = [entry.says for entry in images]
+        return self._rendered(in_flow_style(changed).encode("utf-8", "surrogateescape"))
+
+    def _rendered(self, content: bytes) -> tuple[Rendered, ...]:
+        output = self.renderer.kustomize({**self.files, self.path: content}, self.folder)
+        return read_rendering(output, namespace=self.namespace)
+
+
+@dataclass(slots=True)
+class _Group:
+    """Replacements of one name by another, which one edit makes; `ways` are the edits, the smallest first."""
+
+    name: str
+    new_name: str
+    ways: list[Rename | Addition]
+    members: dict[Replacement, RenderedImage] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """Edits, with the groups that they are for, and what comes of them."""
+
+    ways: Mapping[Rename | Addition, _Group]
+    edited: Edited
+    proven: Proven
+
+
+class _Edit:
+    def __init__(self, source: _Source, copies: Mapping[Reference, str]) -> None:
+        self._source = source
+        self._copies = copies
+        self._kustomization = source.kustomization
+        self._before = source.rendering(self._kustomization.file.content)
+        self._refused: list[Refused] = []
+
+    def of(self, replacements: Sequence[Replacement]) -> ShapeResult:
+        where = one_line(self._source.path)
+        found = asked(replacements, self._before, source=where)
+        self._copies = {**self._copies, **{each.old: each.new for each in found.due}}
+        attempt = self._best(self._groups(found))
+        refused = (*found.refused, *self._refused)
+        if attempt is None:
+            return ShapeResult(done=found.done, refused=refused)
+        return ShapeResult(
+            edits={self._source.path: attempt.edited.content},
+            replaced=tuple(self._replaced(attempt)),
+            done=found.done,
+            refused=refused,
+            images=tuple(self._uses(attempt, images_of(self._before))),
+        )
+
+    def _groups(self, found: Asked) -> list[_Group]:
+        """What is due, by the edit that makes it."""
+        if not found.due:
+            return []
+        makers = self._makers()
+        groups: dict[tuple[int | None, str, str], _Group] = {}
+        for replacement, image in found.due.items():
+            maker = makers.get(_key(image))
+            if maker is not None and maker.live:
+                field_name = f"{self._source.options.place}.images[{maker.number}]"
+                value = one_line(self._source.options.images[maker.number])
+                message = f"{field_name} of the live Application sets {value}"
+                self._refused.append(Refused(replacement, Reason.OVERRIDDEN, message))
+                continue
+            name = split_image(image.text)[0]
+            new_name = split_image(replacement.new)[0]
+            if not means(new_name + image.text[len(name) :], Reference.parse(replacement.new)):
+                message = (
+                    f"{replacement.new} is another version than {one_line(image.text)}, which is to stay"
+                )
+                self._refused.append(Refused(replacement, Reason.PROOF_FAILED, message))
+                continue
+            number = None if maker is None else maker.number
+            key = number, name, new_name
+            if key not in groups:
+                groups[key] = _Group(name, new_name, list(self._ways(number, name, new_name, makers)))
+            groups[key].members[replacement] = image
+        return self._without_conflicts(list(groups.values()))
+
+    def _makers(self) -> dict[object, ImageEntry]:
+        """Which entry was the last that applied to a container's image."""
+        entries = effective_images(self._kustomization.fields(), self._source.options)
+        if not entries:
+            return {}
+        marks = ((image, _MARKED.search(image.text)) for image in images_of(self._source.marked(entries)))
+        return {_key(image): entries[int(mark[1])] for image, mark in marks if mark is not None}
+
+    def _ways(
+        self, number: int | None, name: str, new_name: str, makers: Mapping[object, ImageEntry]
+    ) -> Iterable[Rename | Addition]:
+        if number is not None:
+            made = {
+                split_image(image.text)[0]
+                for image in images_of(self._before)
+                if (maker := makers.get(_key(image))) is not None
+                and (maker.number, maker.live) == (number, False)
+            }
+            if made == {name}:
+                yield Rename(number, new_name)
+        yield Addition(name, new_name)
+
+    def _without_conflicts(self, groups: list[_Group]) -> list[_Group]:
+        """The groups in the order of the file; those that want two new names for one are refused."""
+        wanted: dict[str, set[str]] = {}
+        for group in groups:
+            wanted.setdefault(group.name, set()).add(group.new_name)
+        for group in groups:
+            if len(wanted[group.name]) > 1:
+                names = " and ".join(sorted(wanted[group.name]))
+                message = f"an entry of images gives {group.name} one new name, not {names}"
+                self._refuse(group, NotExplained(Reason.SHARED_SCALAR, message))
+        left = [group for group in groups if len(wanted[group.name]) == 1]
+        return sorted(left, key=lambda group: _order(group.ways[0]))
+
+    def _best(self, groups: Sequence[_Group]) -> _Attempt | None:
+        """As many edits as can be proven, together: all at once, or else one after the other."""
+        if not groups:
+            return None
+        try:
+            return self._attempt({group.ways[0]: group for group in groups})
+        except NotExplained as error:
+            if len(groups) == len(groups[0].ways) == 1:
+                self._refuse(groups[0], error)
+                return None
+        best: _Attempt | None = None
+        for group in groups:
+            best = self._extended(best, group)
+        return best
+
+    def _extended(self, best: _Attempt | None, group: _Group) -> _Attempt | None:
+        first: NotExplained | None = None
+        for way in group.ways:
+            try:
+                return self._attempt({**(best.ways if best else {}), way: group})
+            except NotExplained as error:
+                first = first or error
+        if first is not None:
+            self._refuse(group, first)
+        return best
+
+    def _attempt(self, ways: Mapping[Rename | Addition, _Group]) -> _Attempt:
+        """What comes of some edits. Raises `NotExplained` where they cannot be shown to be right."""
+        try:
+            edited = edit_images(self._kustomization, list(ways))
+            after = self._source.rendering(edited.content)
+        except (CannotEdit, InvalidManifest, InvalidRendering, RenderFailed) as error:
+            raise NotExplained(
+                Reason.PROOF_FAILED, f"the edited file would not do: {error.message}"
+            ) from error
+        found = proven(self._before, after, copies=self._copies, again=lambda: self._before)
+        for group in ways.values():
+            for replacement, image in group.members.items():
+                if image not in found.images:
+                    what = f"{one_line(image.text)} of {replacement} is set after all images were"
+                    raise NotExplained(
+                        Reason.UNSUPPORTED_SOURCE, f"{what}, by a replacement or a transformer"
+                    )
+        return _Attempt(ways, edited, found)
+
+    def _refuse(self, group: _Group, error: NotExplained) -> None:
+        way = group.ways[0]
+        place = one_line(self._source.path)
+        if isinstance(way, Rename):
+            place += f", line {line_of(entries_of(self._kustomization)[way.number])}"
+        message = f"{place}: {error.message}"
+        self._refused += [Refused(each, error.reason, message) for each in group.members]
+
+    def _replaced(self, attempt: _Attempt) -> Iterable[Replaced]:
+        for way, group in attempt.ways.items():
+            mine = set(group.members.values())
+            others = [
+                image
+                for image in attempt.proven.images
+                if split_image(image.text)[0] == group.name and image not in mine
+            ]
+            also = tuple(self._uses(attempt, others))
+            for replacement in group.members:
+                yield Replaced(replacement, self._source.path, attempt.edited.lines[way], also)
+
+    def _uses(self, attempt: _Attempt, images: Iterable[RenderedImage]) -> Iterable[ImageUse]:
+        lines = {group.name: attempt.edited.lines[way] for way, group in attempt.ways.items()}
+        for image in images:
+            yield ImageUse(
+                path=self._source.path,
+                line=lines.get(split_image(image.text)[0], 1),
+                workload=image.workload,
+                container=image.container,
+                init=image.init,
+                before=image.text,
+                now=attempt.proven.images.get(image, image.text),
+            )
+
+
+def _key(image: RenderedImage) -> object:
+    return image.workload, image.container, image.init
+
+
+def _order(way: Rename | Addition) -> tuple[int, int, str]:
+    """Entries that are there in their order, new ones by their names."""
+    return (0, way.number, "") if isinstance(way, Rename) else (1, 0, way.name)
+
+
+def _exists(tree: Tree, folder: str, name: str) -> bool:
+    path = posixpath.normpath(posixpath.join(folder, name))
+    return next(tree.under(path, recurse=True), None) is not None
+
+
+def _refused(replacements: Iterable[Replacement], reason: Reason, message: str) -> ShapeResult:
+    return ShapeResult(refused=tuple(Refused(replacement, reason, message) for replacement in replacements))
+
+
+_MARK = "gitops-backup-entry-"
+_MARKED = re.compile(f":{_MARK}([0-9]+)")
+_OTHER_VERSIONS = ("digest", "tagsuffix")
