@@ -5,7 +5,7 @@ import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -48,16 +48,15 @@ from gitops_backup.registry.credentials import (
 )
 from gitops_backup.registry.failures import Side
 from gitops_backup.registry.locations import Location, Locations
+from gitops_backup.registry.proxies import PROXY_VARIABLES, Proxies
 from gitops_backup.registry.registries import Registries, Sources
 from gitops_backup.registry.skopeo import Skopeo
 from gitops_backup.registry.slots import Slots
 from gitops_backup.settings import Settings
 from gitops_backup.sources.applications import Application
 
-_HANDED_ON_TO_GIT = (
-    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
-    *("SSL_CERT_FILE", "GIT_SSL_CAINFO"),
-)
+_HANDED_ON_TO_GIT = (*PROXY_VARIABLES, "SSL_CERT_FILE", "GIT_SSL_CAINFO")
+_HANDED_ON_TO_SKOPEO = (*PROXY_VARIABLES, "SSL_CERT_FILE", "SSL_CERT_DIR")
 _USER_FILE = "username"
 # the earlier system's documentation had the second spelling
 _PASSWORD_FILES = ("password", "passowrd")
@@ -77,19 +76,32 @@ def open_registries(
     """
     locations = _locations(settings)
     cooldowns = Cooldowns(time.monotonic)
+    proxies = Proxies(os.environ)
     for_sources = RenewableCredentials(lambda: _source_credentials(settings))
     for_backups = RenewableCredentials(lambda: _destination_credentials(settings, policy))
     destination = RegistryClient(
-        Side.DESTINATION, locations=locations, credentials=for_backups, cooldowns=cooldowns
+        Side.DESTINATION,
+        locations=locations,
+        credentials=for_backups,
+        cooldowns=cooldowns,
+        proxies=proxies,
     )
     with tempfile.TemporaryDirectory(prefix="gitops-backup-") as folder, ExitStack() as closing:
         closing.callback(destination.close)
-        skopeo = Skopeo(Path(folder), timeout=settings.copy_timeout)
+        skopeo = Skopeo(
+            Path(folder),
+            timeout=settings.copy_timeout,
+            environment=_of_the_surroundings(_HANDED_ON_TO_SKOPEO),
+        )
         skopeo.version()
 
         def sources(credentials: Credentials) -> Sources:
             client = RegistryClient(
-                Side.SOURCE, locations=locations, credentials=credentials, cooldowns=cooldowns
+                Side.SOURCE,
+                locations=locations,
+                credentials=credentials,
+                cooldowns=cooldowns,
+                proxies=proxies,
             )
             closing.callback(client.close)
             copier = Copier(source=client, destination=destination, skopeo=skopeo, cooldowns=cooldowns)
@@ -115,7 +127,7 @@ def open_git(settings: Settings, cancel: threading.Event) -> GitStore:
             identity=Identity(settings.git_author_name, settings.git_author_email),
             credentials=credentials,
             timeout=settings.git_timeout,
-            environment={name: os.environ[name] for name in _HANDED_ON_TO_GIT if name in os.environ},
+            environment=_of_the_surroundings(_HANDED_ON_TO_GIT),
             cancel=cancel,
         )
     except OSError as error:
@@ -214,6 +226,10 @@ def permissions(policy: Policy, *, applications: bool) -> list[Permission]:
     if policy.mode == Mode.GITOPS and applications:
         wanted.append(Permission("patch", APPLICATIONS))
     return wanted
+
+
+def _of_the_surroundings(names: Iterable[str]) -> dict[str, str]:
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def _locations(settings: Settings) -> Locations:

@@ -21,6 +21,7 @@ from gitops_backup.registry.credentials import Credential, Credentials
 from gitops_backup.registry.failures import CopyFailed, Side, printable
 from gitops_backup.registry.locations import Endpoint, Locations
 from gitops_backup.registry.manifests import MEDIA_TYPES, InvalidManifest, Manifest, digest_of, parse
+from gitops_backup.registry.proxies import Proxies
 from gitops_backup.registry.transport import Reply, Transport, Unreachable
 
 _ACCEPT = ", ".join(MEDIA_TYPES)
@@ -56,8 +57,8 @@ class Remote:
 class RegistryClient:
     """The registries of one side of the copy; safe for many threads.
 
-    `timeout` is in seconds; `wall_clock` (seconds since the epoch) serves Retry-After, `clock` (monotonic)
-    the lifetime of tokens.
+    `proxies` say by which way they are reached, by default none. `timeout` is in seconds; `wall_clock`
+    (seconds since the epoch) serves Retry-After, `clock` (monotonic) the lifetime of tokens.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class RegistryClient:
         locations: Locations,
         credentials: Credentials,
         cooldowns: Cooldowns,
+        proxies: Proxies | None = None,
         timeout: float = 10.0,
         user_agent: str = "gitops-backup",
         wall_clock: Callable[[], float] = time.time,
@@ -77,7 +79,9 @@ class RegistryClient:
         self._credentials = credentials
         self._cooldowns = cooldowns
         self._wall_clock = wall_clock
-        self._transport = Transport(timeout=timeout, user_agent=user_agent, clock=clock)
+        self._transport = Transport(
+            timeout=timeout, user_agent=user_agent, proxies=proxies or Proxies({}), clock=clock
+        )
         actions = "pull" if side is Side.SOURCE else "pull,push"
         self._answers = Answers(self._transport, actions=actions, clock=clock)
         self._metered: set[Account] = set()

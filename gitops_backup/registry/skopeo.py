@@ -9,6 +9,7 @@
   an entry makes it look into the docker config of the home folder next.
 - Its home is a folder of ours with an empty registries.conf: so the machine's mirrors, short names, lookaside
   signature stores and credential helpers change nothing.
+- It goes through the proxies that our own requests go through, and trusts whom they trust.
 - Its cache of where blobs are is in there as well: a layer that another backup has is neither read nor sent
   again. It waits for the cache's lock without a limit, so no other program may share it.
 - `--insecure-policy`: which images may be copied is decided before, what arrived is verified afterwards, by
@@ -22,7 +23,7 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gitops_backup.domain.reasons import Reason
@@ -56,11 +57,20 @@ _DOCKER_HUB_API = "registry-1.docker.io"
 class Skopeo:
     """The program `binary`, at home in `folder`, which is ours alone; safe for many threads.
 
-    `timeout` is how long one copy may take, in seconds.
+    `timeout` is how long one copy may take, in seconds. `environment` is handed on: the proxies of
+    `proxies`, `SSL_CERT_FILE`.
     """
 
-    def __init__(self, folder: Path, *, binary: str = "skopeo", timeout: float = 300.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        binary: str = "skopeo",
+        timeout: float = 300.0,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._binary = binary
+        self._handed_on = dict(environment or {})
         self._timeout = timeout
         self._home = folder / "home"
         self._copies = folder / "copies"
@@ -140,6 +150,7 @@ class Skopeo:
 
     def _environment(self) -> dict[str, str]:
         return {
+            **self._handed_on,
             "HOME": str(self._home),
             # keeps its cache at home for root, too
             "_CONTAINERS_ROOTLESS_UID": "1000",

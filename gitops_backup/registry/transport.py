@@ -3,6 +3,7 @@
 - A registry that is declared insecure is tried over TLS that is not verified, and when that fails, over
   plain HTTP; which of the two it was is remembered until it fails. skopeo does the same.
 - A redirect to another host does not take the credentials along, and none leads from HTTPS to HTTP.
+- What the environment says about proxies counts for redirects and token servers, too.
 - An answer is read up to a size and within a time: neither a huge body nor one that drips holds a worker.
 """
 
@@ -22,6 +23,7 @@ from urllib3.exceptions import TimeoutError as AnswerTimeout
 from gitops_backup.errors import GitopsBackupError
 from gitops_backup.registry.failures import printable
 from gitops_backup.registry.locations import Endpoint
+from gitops_backup.registry.proxies import Proxies, Proxy
 
 LARGEST_ANSWER = 4 * 1024 * 1024
 """What a registry has to accept as a manifest, and the most that skopeo reads of one (bytes)."""
@@ -50,13 +52,19 @@ class Transport:
     """Sends requests from many threads; `timeout` in seconds bounds each wait, and the reading of a body."""
 
     def __init__(
-        self, *, timeout: float, user_agent: str, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        timeout: float,
+        user_agent: str,
+        proxies: Proxies,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._timeout = urllib3.Timeout(connect=min(timeout, 5.0), read=timeout)
         self._seconds = timeout
         self._user_agent = user_agent
+        self._proxies = proxies
         self._clock = clock
-        self._pools: dict[tuple[bool, Path | None], urllib3.PoolManager] = {}
+        self._pools: dict[_Way, urllib3.PoolManager] = {}
         self._schemes: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -121,7 +129,7 @@ class Transport:
         self, method: str, url: str, endpoint: Endpoint, headers: Mapping[str, str], body: bytes | None
     ) -> Reply:
         try:
-            response = self._pool(endpoint).request(
+            response = self._pool(url, endpoint).request(
                 method,
                 url,
                 headers={"User-Agent": self._user_agent, **headers},
@@ -163,12 +171,23 @@ class Transport:
                 raise Unreachable(f"the answer did not end within {self._seconds:g} s")
         return bytes(body)
 
-    def _pool(self, endpoint: Endpoint) -> urllib3.PoolManager:
-        key = (endpoint.insecure, endpoint.ca)
+    def _pool(self, url: str, endpoint: Endpoint) -> urllib3.PoolManager:
+        # over plain HTTP the only one who may speak TLS is a proxy, which no setting makes insecure
+        insecure = endpoint.insecure and url.startswith("https:")
+        way = _Way(insecure, endpoint.ca, self._proxies.of(url))
         with self._lock:
-            if key not in self._pools:
-                self._pools[key] = _pool(endpoint)
-            return self._pools[key]
+            if way not in self._pools:
+                self._pools[way] = _pool(way)
+            return self._pools[way]
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What connections have in common that may be kept together."""
+
+    insecure: bool
+    ca: Path | None
+    proxy: Proxy | None
 
 
 class _UnverifiedConnection(urllib3.connection.HTTPSConnection):
@@ -182,20 +201,33 @@ class _UnverifiedPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _UnverifiedConnection
 
 
-def _pool(endpoint: Endpoint) -> urllib3.PoolManager:
+def _pool(way: _Way) -> urllib3.PoolManager:
     try:
         context = ssl.create_default_context()
-        if endpoint.ca is not None:
-            context.load_verify_locations(cafile=endpoint.ca)
+        if way.ca is not None:
+            context.load_verify_locations(cafile=way.ca)
     except (OSError, ssl.SSLError) as error:
-        raise Unreachable(f"the authorities in {endpoint.ca} cannot be read: {_plain(error)}") from error
-    if endpoint.insecure:
+        raise Unreachable(f"the authorities in {way.ca} cannot be read: {_plain(error)}") from error
+    if way.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    manager = urllib3.PoolManager(maxsize=_CONNECTIONS_PER_HOST, ssl_context=context)
-    if endpoint.insecure:
+    manager = _manager(way.proxy, context)
+    if way.insecure:
         manager.pool_classes_by_scheme = {**manager.pool_classes_by_scheme, "https": _UnverifiedPool}
     return manager
+
+
+def _manager(proxy: Proxy | None, context: ssl.SSLContext) -> urllib3.PoolManager:
+    if proxy is None:
+        return urllib3.PoolManager(maxsize=_CONNECTIONS_PER_HOST, ssl_context=context)
+    shown = {} if proxy.authorization is None else {"Proxy-Authorization": proxy.authorization}
+    return urllib3.ProxyManager(
+        proxy.url,
+        proxy_headers=shown,
+        proxy_ssl_context=ssl.create_default_context(),
+        maxsize=_CONNECTIONS_PER_HOST,
+        ssl_context=context,
+    )
 
 
 def _trusted(base: str, url: str, endpoint: Endpoint) -> str:

@@ -18,6 +18,7 @@ from gitops_backup.registry.failures import CopyFailed
 from gitops_backup.sandbox.sandbox import Sandbox
 from gitops_backup.settings import load
 from tests.controller.cluster import inventory, policy
+from tests.registry.proxy import ProxyServer
 
 _ABSENT = Reference.parse(f"{Sandbox.backup_repository}/nothing:1")
 
@@ -41,6 +42,26 @@ def test_credentials_may_be_a_folder_as_a_secret_is_mounted(
     with pytest.raises(CopyFailed) as refused:
         _held(sandbox, **wrong)
     assert refused.value.reason == Reason.DESTINATION_AUTH_FAILED
+
+
+def test_proxies_are_those_of_the_environment(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As for every program in Go; a wrong one ends the start, and its password is not shown."""
+    place = {_ABSENT.registry: {"location": "bak.test", "insecure": True}}
+    with ProxyServer({"bak.test:80": sandbox.backup.address}) as proxy:
+        for name, value in proxy.environment().items():
+            monkeypatch.setenv(name, value)
+        assert _held(sandbox, registries=place) is None
+        assert len(proxy.asked) == 3
+        monkeypatch.setenv("NO_PROXY", ".test")
+        with pytest.raises(CopyFailed) as caught:
+            _held(sandbox, registries=place)
+        assert caught.value.reason == Reason.DESTINATION_UNAVAILABLE
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://me:secret@p:1")
+    with pytest.raises(UsageError, match="HTTPS_PROXY names a proxy of the kind socks5://") as refused:
+        _held(sandbox)
+    assert "secret" not in str(refused.value)
 
 
 def test_files_that_are_no_text_are_not_shown(sandbox: Sandbox, tmp_path: Path) -> None:

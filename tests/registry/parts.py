@@ -14,6 +14,7 @@ from gitops_backup.registry.copier import Copier
 from gitops_backup.registry.credentials import Anonymous, Credential, Credentials, DestinationCredentials
 from gitops_backup.registry.failures import Side
 from gitops_backup.registry.locations import Location, Locations
+from gitops_backup.registry.proxies import Proxies
 from gitops_backup.registry.skopeo import Skopeo
 
 USERNAME = "keeper"
@@ -51,6 +52,7 @@ def client(
     *,
     credentials: Credentials | None = None,
     cooldowns: Cooldowns | None = None,
+    proxies: Proxies | None = None,
     timeout: float = 10.0,
     wall_clock: Callable[[], float] = time.time,
     clock: Callable[[], float] = time.monotonic,
@@ -62,6 +64,7 @@ def client(
             locations=where,
             credentials=credentials or Anonymous(),
             cooldowns=cooldowns or Cooldowns(time.monotonic),
+            proxies=proxies,
             timeout=timeout,
             wall_clock=wall_clock,
             clock=clock,
