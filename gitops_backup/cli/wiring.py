@@ -2,7 +2,6 @@
 
 import os
 import ssl
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -47,6 +46,7 @@ from gitops_backup.registry.credentials import (
     SourceCredentials,
 )
 from gitops_backup.registry.failures import Side
+from gitops_backup.registry.folder import temporary_folder
 from gitops_backup.registry.locations import Location, Locations
 from gitops_backup.registry.proxies import PROXY_VARIABLES, Proxies
 from gitops_backup.registry.registries import Registries, Sources
@@ -86,10 +86,10 @@ def open_registries(
         cooldowns=cooldowns,
         proxies=proxies,
     )
-    with tempfile.TemporaryDirectory(prefix="gitops-backup-") as folder, ExitStack() as closing:
+    with temporary_folder() as folder, ExitStack() as closing:
         closing.callback(destination.close)
         skopeo = Skopeo(
-            Path(folder),
+            folder,
             timeout=settings.copy_timeout,
             environment=_of_the_surroundings(_HANDED_ON_TO_SKOPEO),
         )
