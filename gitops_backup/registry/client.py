@@ -4,11 +4,13 @@
   when to come back; who asks decides. A 429 lets the account cool down before anything else is sent.
 - A digest of an answer's body is computed here; what the registry says in Docker-Content-Digest has to
   agree with it.
-- At registries that count pulls a HEAD is free, a GET of what is there is not.
+- At registries that count pulls a HEAD is free, a GET of what is there is not. They say how many they still
+  grant; where that is none, skopeo is not even started, as it would ask again and again.
 """
 
 import email.utils
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,20 +27,17 @@ from gitops_backup.registry.proxies import Proxies
 from gitops_backup.registry.transport import Reply, Transport, Unreachable
 
 _ACCEPT = ", ".join(MEDIA_TYPES)
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _NO_HEAD = frozenset({405, 501})
 
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """What a name stands for: a digest, a media type, and the manifest's size in bytes where it was said.
-
-    `remaining` is how many pulls the registry still grants, at those that count them.
-    """
+    """What a name stands for: a digest, a media type, and the manifest's size in bytes where it was said."""
 
     digest: str
     media_type: str
     size: int | None
-    remaining: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ class RegistryClient:
         )
         actions = "pull" if side is Side.SOURCE else "pull,push"
         self._answers = Answers(self._transport, actions=actions, clock=clock)
-        self._metered: set[Account] = set()
+        self._remaining: dict[Account, int | None] = {}
 
     def remote(self, image: Reference) -> Remote:
         """Where the image's repository really is, and as whom it is asked for."""
@@ -108,12 +107,10 @@ class RegistryClient:
         if image.digest is not None and digest != image.digest:
             raise self._mismatch(image, remote, digest)
         size = reply.headers.get("Content-Length", "")
-        remaining = reply.headers.get("RateLimit-Remaining", "").partition(";")[0].strip()
         return Descriptor(
             digest=digest,
             media_type=reply.headers.get("Content-Type", ""),
-            size=int(size) if size.isdecimal() else None,
-            remaining=int(remaining) if remaining.isdecimal() else None,
+            size=int(size) if _NUMBER.fullmatch(size) else None,
         )
 
     def manifest(self, image: Reference) -> Manifest | None:
@@ -151,7 +148,22 @@ class RegistryClient:
 
     def metered(self, image: Reference) -> bool:
         """Whether the registry was seen to count pulls, for the account that this image is asked for with."""
-        return self.remote(image).account in self._metered
+        return self.remote(image).account in self._remaining
+
+    def check_pulls(self, image: Reference, digest: str) -> None:
+        """Raise `CopyFailed` with the reason RateLimited where the registry grants no pulls for the moment.
+
+        No request but where it granted none when it was last asked; then a HEAD of this digest, which is no
+        pull itself, to see whether that is still so.
+        """
+        remote = self.remote(image)
+        if self._remaining.get(remote.account) == 0:
+            self._remaining[remote.account] = None
+            self.head(image.at(digest))
+        if self._remaining.get(remote.account) == 0:
+            raise self._failed(
+                Reason.RATE_LIMITED, f"grants no pulls for the moment, of {image} either", remote
+            )
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -167,8 +179,9 @@ class RegistryClient:
             ) from error
         except TokenRefused as error:
             raise self._refusal(error.reply, f"{image} ({error.message})", remote) from error
-        if "RateLimit-Remaining" in reply.headers:
-            self._metered.add(remote.account)
+        if (said := reply.headers.get("RateLimit-Remaining")) is not None:
+            remaining = said.partition(";")[0].strip()
+            self._remaining[remote.account] = int(remaining) if _NUMBER.fullmatch(remaining) else None
         if reply.status == 404:
             return None
         if reply.status == 200 or (method == "HEAD" and reply.status in _NO_HEAD):

@@ -228,6 +228,7 @@ class Copier:
         origin, target = self._source.remote(source), self._destination.remote(destination)
         self._cooldowns.check(origin.account, Side.SOURCE)
         self._cooldowns.check(target.account, Side.DESTINATION)
+        self._source.check_pulls(source, digest)
         try:
             self._skopeo.copy(origin, digest, target, destination.tag, cancel=cancel)
         except CopyFailed as error:

@@ -66,7 +66,7 @@ def test_a_head_says_what_a_tag_stands_for(parts: Parts, upstream: Registry, rep
     digest = upstream.push_image(repository, "1", platforms=["linux/amd64", "linux/arm64"])
     found = parts.source.head(source_image(repository))
     assert found is not None
-    assert (found.digest, found.remaining) == (digest, None)
+    assert found.digest == digest
     assert found.media_type == "application/vnd.oci.image.index.v1+json"
     assert found == parts.source.head(source_image(repository).at(digest))
 
@@ -327,7 +327,7 @@ def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) ->
     assert parse_retry_after(header, now=1000.0) == seconds
 
 
-def test_pulls_that_are_left_are_read_and_remembered(
+def test_a_registry_that_counts_pulls_is_remembered(
     parts: Parts, source_server: FaultyServer, upstream: Registry, repository: str
 ) -> None:
     """As Docker Hub says it: a number, and the window that it is for."""
@@ -336,10 +336,39 @@ def test_pulls_that_are_left_are_read_and_remembered(
     parts.source.head(image)
     assert not parts.source.metered(image)
     source_server.on("HEAD", "", with_header("RateLimit-Remaining", "76;w=21600"))
-    found = parts.source.head(image)
-    assert found is not None
-    assert found.remaining == 76
+    parts.source.head(image)
     assert parts.source.metered(image)
+
+
+@pytest.mark.parametrize("left", ["1;w=21600", "-1", "many", "", "0" * 5000])
+def test_pulls_that_may_be_left_cost_no_request(
+    parts: Parts, source_server: FaultyServer, upstream: Registry, repository: str, left: str
+) -> None:
+    """What is no number says nothing."""
+    digest = upstream.push_image(repository, "1")
+    source_server.on("HEAD", "", with_header("RateLimit-Remaining", left))
+    parts.source.head(source_image(repository))
+    parts.source.check_pulls(source_image(repository), digest)
+    assert len(source_server.asked("HEAD")) == 1
+
+
+def test_pulls_that_are_used_up_are_asked_about_before_each(
+    parts: Parts, source_server: FaultyServer, upstream: Registry, repository: str
+) -> None:
+    """Until there are some again, or it is not said any more."""
+    digest = upstream.push_image(repository, "1")
+    image = source_image(repository)
+    source_server.on("HEAD", "", with_header("RateLimit-Remaining", "0;w=21600"))
+    parts.source.head(image)
+    for _ in range(2):
+        with pytest.raises(CopyFailed, match="grants no pulls") as caught:
+            parts.source.check_pulls(image, digest)
+        assert (caught.value.reason, caught.value.retry_after) == (Reason.RATE_LIMITED, None)
+    source_server.on("HEAD", "", with_header("RateLimit-Remaining", "1;w=21600"))
+    parts.source.check_pulls(image, digest)
+    assert len(source_server.asked("HEAD")) == 4
+    parts.source.check_pulls(image, digest)
+    assert len(source_server.asked("HEAD")) == 4
 
 
 class TokenServer:

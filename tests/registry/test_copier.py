@@ -444,6 +444,25 @@ def test_a_source_that_cools_down_is_not_copied_from(
     assert source_server.requests == []
 
 
+def test_no_pull_is_tried_where_none_is_granted(
+    parts: Parts, upstream: Registry, source_server: FaultyServer, repository: str
+) -> None:
+    """skopeo would ask five times; what is there already needs no pull."""
+    digest = upstream.push_image(repository, "1")
+    image, target = source_image(repository), backup_image(repository)
+    source_server.on("HEAD", "", with_header("RateLimit-Remaining", "0;w=21600"))
+    assert parts.copier.resolve(image).digest == digest
+    with pytest.raises(CopyFailed) as caught:
+        parts.copier.copy(image, target, digest)
+    assert (caught.value.reason, caught.value.side) == (Reason.RATE_LIMITED, Side.SOURCE)
+    assert not source_server.asked("GET")
+    source_server.on("HEAD", "", with_header("RateLimit-Remaining", "100;w=21600"))
+    assert parts.copier.copy(image, target, digest).copied
+    source_server.on("HEAD", "", with_header("RateLimit-Remaining", "0;w=21600"))
+    parts.source.head(image)
+    assert not parts.copier.copy(image, target, digest).copied
+
+
 def test_a_copy_can_be_stopped_in_the_middle(
     parts: Parts, upstream: Registry, source_server: FaultyServer, backup: Registry, repository: str
 ) -> None:
