@@ -1,10 +1,10 @@
 """The command: it parses, wires, and exits; each class of error has its exit code.
 
-0 is success; 1 what went wrong; 2 a command that could not begin as it was asked to; 130 Ctrl-C; 141 a pipe
-that nobody reads any more, as a shell has it. An error of a user's is one line, and shows no traceback.
+0 is success; 1 what went wrong; 2 a command that could not begin as it was asked to; as a shell has it, 130
+Ctrl-C, 141 a pipe that nobody reads any more, 143 SIGTERM. An error of a user's is one line, and shows no
+traceback.
 """
 
-import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from gitops_backup import __version__
-from gitops_backup.cli import streams
+from gitops_backup.cli import signals, streams
 from gitops_backup.cli.context import Globals
 from gitops_backup.cli.logging import LogFormat
 from gitops_backup.errors import GitopsBackupError, UsageError, one_line
@@ -77,9 +77,7 @@ def cli(
 def main() -> None:
     """Run the command and exit."""
     streams.prepare()
-    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
-        # what a command has begun, it has to clean up
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signals.unwind_when_told()
     try:
         code = cli.main(standalone_mode=False)
     except streams.NobodyReads:

@@ -2,8 +2,8 @@
 
 - Standard output is what a command was asked for: where it cannot be written, the command has failed.
 - Standard error is news: a line that cannot be written is lost, and nothing else changes.
-- A command that nobody listens to ends, as SIGPIPE would end it. Python ignores that signal, and rightly: it
-  comes for connections to servers, too.
+- A command that nobody listens to ends, as by SIGPIPE; when nobody listens to its news, as by SIGTERM. Python
+  ignores SIGPIPE, and rightly: it comes for connections to servers, too.
 """
 
 import io
@@ -29,7 +29,7 @@ class NobodyReads(Exception):
 def prepare() -> None:
     """Make the standard streams follow the rules; to be called before anything is printed.
 
-    From then on, printing raises `OutputLost` or `NobodyReads`, once, and on standard error the latter alone.
+    From then on, printing to standard output raises `OutputLost` or `NobodyReads`, once.
     """
     # a descriptor that is closed would become that of the next file or connection, and prints would go there;
     # what is printed to the one that is opened for reading fails
@@ -76,13 +76,10 @@ def _refuse(error: OSError) -> None:
 
 
 def _go_on(error: OSError) -> None:
-    if not isinstance(error, BrokenPipeError):
-        return
-    _let_go(_STDERR)
-    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-        raise NobodyReads from error
-    # it wants to be told when to end, and may be printing from any thread
-    signal.raise_signal(signal.SIGTERM)
+    if isinstance(error, BrokenPipeError):
+        _let_go(_STDERR)
+        # it may be printed from any thread, and a command may have something to end
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _let_go(descriptor: int) -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from gitops_backup.sandbox.sandbox import Sandbox
 from tests.cli.command import COMMAND, PROJECT, SECONDS
 from tests.cli.conftest import Options
+from tests.cli.shop import Shop
 from tests.cli.test_api_server import write_kubeconfig
 
 _LONGEST_STOP = 10.0
@@ -32,10 +34,13 @@ main()
 
 
 @contextmanager
-def _running(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+def _running(
+    *arguments: str | Path, ignoring: signal.Signals | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    shell = ["sh", "-c", f'trap "" {ignoring.name[3:]}; exec "$@"', "sh"] if ignoring is not None else []
     env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "BACKUP_REPOSITORY": "docker.io/acme"}
     process = subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
+        [*shell, *COMMAND, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -68,7 +73,7 @@ def _silent_server() -> Iterator[tuple[int, threading.Event]]:
         thread.join()
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_the_controller_ends_well_when_it_is_told_to(options: Options, sign: signal.Signals) -> None:
     """It is what a kubelet, or a person, wants of it: the exit code is 0."""
     with _running(*options, "run", "--mode", "report") as process:
@@ -84,8 +89,10 @@ def test_the_controller_ends_well_when_it_is_told_to(options: Options, sign: sig
     [
         (["run", "--mode", "report"], signal.SIGTERM, 0),
         (["run", "--mode", "report"], signal.SIGINT, 0),
-        (["report"], signal.SIGTERM, -signal.SIGTERM),
+        (["run", "--mode", "report"], signal.SIGHUP, 0),
+        (["report"], signal.SIGTERM, 143),
         (["report"], signal.SIGINT, 130),
+        (["report"], signal.SIGHUP, 129),
     ],
 )
 def test_a_command_that_waits_for_the_api_server_can_be_stopped(
@@ -101,6 +108,36 @@ def test_a_command_that_waits_for_the_api_server_can_be_stopped(
             assert process.stdout is not None
             assert process.stderr is not None
             assert (process.stdout.read(), process.stderr.read().strip()) == ("", "")
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_a_report_that_is_stopped_leaves_no_git_behind(
+    options: Options, sandbox: Sandbox, namespace: str, sign: signal.Signals
+) -> None:
+    """It has a process group of its own, and would wait for its server for ever."""
+    with _silent_server() as (port, reached):
+        url = f"http://127.0.0.1:{port}/{namespace}"
+        shop = Shop(sandbox, namespace, url, "")
+        sandbox.apply(shop.application("mute", url, "."), shop.tracked("web", "nginx:1.14.0", by="mute"))
+        shop.wait("web")
+        with _running(*options, "report", "-n", namespace) as process:
+            assert reached.wait(SECONDS)
+            process.send_signal(sign)
+            assert process.wait(_LONGEST_STOP) == 128 + sign
+            lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+            assert not any(url.encode() in line for line in lines)
+
+
+def test_a_terminal_that_goes_away_is_of_no_concern_under_nohup(options: Options) -> None:
+    """That is what it is for."""
+    with _running(*options, "run", "--mode", "report", ignoring=signal.SIGHUP) as process:
+        assert process.stderr is not None
+        assert any("everything was seen once" in line for line in process.stderr)
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.0)
+        process.terminate()
+        assert process.wait(_LONGEST_STOP) == 0
 
 
 @pytest.mark.parametrize("arguments", [["name", "nginx"], ["report", "--exit-code"]])
