@@ -40,10 +40,9 @@ class Kustomization:
         """The file with this content. Raises `InvalidManifest`."""
         file = File.read(path, content)
         document = next(file.documents(), None)
-        if document is None:
-            raise InvalidManifest(path, 1, 1, "the kustomization is empty")
-        nodes = folded(document.root, path)
-        return cls(file, document.root, nodes)
+        if document is None or not isinstance(document.root, MappingNode):
+            raise InvalidManifest(path, 1, 1, "expected a kustomization, which is a mapping")
+        return cls(file, document.root, folded(document.root, path))
 
     @property
     def path(self) -> str:

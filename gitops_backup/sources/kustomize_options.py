@@ -130,8 +130,8 @@ class ImageEntry:
 def effective_images(fields: Fields, options: KustomizeOptions) -> list[ImageEntry]:
     """The entries that are rendered, in their order: the file's, and the Application's.
 
-    Where the Application has some, there is one entry of each name left, and they are sorted (kustomize's
-    commands/edit/set/setimage.go). Raises `InvalidOptions`.
+    Where the Application has some, there is one entry of each name left, the Application's or else the file's
+    first, and they are sorted (kustomize's commands/edit/set/setimage.go). Raises `InvalidOptions`.
     """
     items = [*_items(fields, "images"), *_items(fields, "imagetags")]
     own = [
@@ -142,15 +142,11 @@ def effective_images(fields: Fields, options: KustomizeOptions) -> list[ImageEnt
     if not options.images:
         return own
     by_name = {entry.says["name"]: entry for entry in map(_live_image, enumerate(options.images))}
-    live_names = set(by_name)
     for entry in own:
         name = entry.says.get("name", "")
-        if name not in live_names:
-            by_name[name] = entry
-            continue
-        live = by_name[name]
-        kept = {key: entry.says.get(key, "") if value == "*" else value for key, value in live.says.items()}
-        by_name[name] = ImageEntry(kept, live.number, live=True)
+        there = by_name.setdefault(name, entry)
+        says = {key: entry.says.get(key, "") if value == "*" else value for key, value in there.says.items()}
+        by_name[name] = ImageEntry(says, there.number, there.live)
     entries = map(_without_asterisks, by_name.values())
     return sorted(entries, key=lambda entry: str(entry.says.get("name", "")))
 

@@ -1,7 +1,6 @@
 """Kustomizations to try edits on, and edits as whoever reads a commit makes them: read, look, read more."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from gitops_backup.domain.images import Reference
 from gitops_backup.sources.kustomize import edit_kustomization, files_of_kustomization
@@ -23,14 +22,11 @@ def edited(
     replacements: Sequence[Replacement] | None = None,
     *,
     folder: str = "app",
-    block: Mapping[str, Any] | None = None,
+    options: KustomizeOptions | None = None,
     copies: Mapping[str, str] | None = None,
 ) -> ShapeResult:
-    """What comes of the kustomization in a folder, with `block` for the Application's own options.
-
-    `copies` has the backups of images that nobody asks for here.
-    """
-    options = KustomizeOptions.project(block or {})
+    """What comes of the kustomization in a folder; `copies` has backups of images that nobody asks for."""
+    options = options or KustomizeOptions()
     tree, contents = tree_of(files), read(files, folder=folder, options=options)
     return edit_kustomization(
         [replacement()] if replacements is None else replacements,

@@ -16,7 +16,7 @@ from gitops_backup.sources.shapes import edit_source, files_to_read
 from gitops_backup.sources.trees import Tree
 from tests.sources.samples import NEW, OLD, WEB, deployment, replacement
 
-GOLDEN = sorted(path for path in (Path(__file__).parent / "golden").iterdir() if path.is_dir())
+GOLDEN = sorted(path.parent for path in (Path(__file__).parent / "golden").glob("*/wanted.yaml"))
 
 
 @pytest.mark.parametrize("folder", GOLDEN, ids=lambda path: path.name)
