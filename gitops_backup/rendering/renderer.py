@@ -2,24 +2,29 @@
 
 kustomize is run as Argo CD runs it, with its defaults: no helm, no exec functions, no plugins, and files from
 within the kustomization's folder alone (its flags `--enable-helm`, `--enable-exec`, `--enable-alpha-plugins`
-and `--load-restrictor`).
+and `--load-restrictor`). It would follow folders and URLs anywhere, so before it is run, everything that is
+referred to has to be among the files that it is given; that holds where it cannot be shut in, too.
 """
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from gitops_backup.process import ProgramMissing
 from gitops_backup.rendering.helm import files_for_helm, helm_arguments
 from gitops_backup.rendering.limits import Limits
-from gitops_backup.rendering.program import Program
+from gitops_backup.rendering.program import Program, Way
+from gitops_backup.sources.kustomize_files import closure_of
+from gitops_backup.sources.kustomize_options import KustomizeOptions
 from gitops_backup.sources.rendering import Files, HelmOptions, RenderFailed
+from gitops_backup.sources.trees import Tree
 
 
 class LocalRenderer:
     """Renders by running kustomize and Helm; the paths of their programs, or None where they are missing.
 
     `scratch` is a folder for this object alone, which its owner removes. A program is run for the first time
-    when it is needed. Threads may share it.
+    when it is needed; `ways` are the ways to shut it in that may be tried. Threads may share it.
     """
 
     def __init__(
@@ -30,11 +35,13 @@ class LocalRenderer:
         helm: Path | None = None,
         limits: Limits | None = None,
         cancel: threading.Event | None = None,
+        ways: Sequence[Way] = tuple(Way),
     ) -> None:
         self._paths = {"kustomize": kustomize, "helm": helm}
         self._scratch = scratch
         self._limits = limits
         self._cancel = cancel
+        self._ways = ways
         self._lock = threading.Lock()
         self._programs: dict[str, Program] = {}
 
@@ -47,6 +54,10 @@ class LocalRenderer:
     def kustomize(self, files: Files, folder: str, *, again: bool = False) -> bytes:
         """What `kustomize build` makes of a folder of these files. Raises `RenderFailed`."""
         program = self._program("kustomize")
+        tree = Tree(dict.fromkeys(files, "100644"))
+        closure = closure_of(folder, options=KustomizeOptions(), tree=tree, contents=files)
+        if closure.problem is not None:
+            raise RenderFailed(closure.problem.message)
         return program.render(files, lambda root: ["build", f"{root}/{folder}".rstrip("/")])
 
     def helm(self, files: Files, folder: str, options: HelmOptions, *, again: bool = False) -> bytes:
@@ -64,7 +75,12 @@ class LocalRenderer:
                     raise RenderFailed(f"{name} is not installed", hint=f"install {name}")
                 try:
                     self._programs[name] = Program(
-                        name, path, scratch=self._scratch / name, limits=self._limits, cancel=self._cancel
+                        name,
+                        path,
+                        scratch=self._scratch / name,
+                        limits=self._limits,
+                        cancel=self._cancel,
+                        ways=self._ways,
                     )
                 except ProgramMissing as error:
                     raise RenderFailed(error.message, hint=error.hint) from error

@@ -41,9 +41,9 @@ def test_the_root_can_be_built(renderer: LocalRenderer) -> None:
 
 def test_a_failure_is_told_in_kustomizes_words(renderer: LocalRenderer) -> None:
     """The message is one line, names files as the repository does, and is the same each time."""
-    messages = {failure(renderer, {"app/kustomization.yaml": b"resources: [gone.yaml]\n"}) for _ in range(2)}
-    (message,) = messages
-    assert message.startswith("kustomize says: accumulating resources: ")
+    files = {**APP, "app/kustomization.yaml": b"resources: [web.yaml]\npatches: [{path: gone.yaml}]\n"}
+    (message,) = {failure(renderer, files) for _ in range(2)}
+    assert message.startswith("kustomize says: ")
     assert "lstat app/gone.yaml: no such file or directory" in message
 
 
@@ -164,6 +164,19 @@ def test_nothing_outside_is_read_or_executed(
     said = refusal(program, hostile(name, outside))
     assert said is not None
     assert "sentinel" not in said
+    assert outside.asked == []
+    assert not (outside.folder / "touched").exists()
+    assert {path.name for path in outside.folder.iterdir()} == outside.names
+
+
+@pytest.mark.parametrize("way", Way)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_nothing_outside_is_asked_for(
+    name: str, way: Way, outside: "Outside", kustomize: Path, tmp_path: Path
+) -> None:
+    """Where the system shuts nothing in, what leads outside is refused before kustomize is run."""
+    renderer = LocalRenderer(kustomize=kustomize, scratch=tmp_path / "scratch", ways=[way])
+    assert "sentinel" not in failure(renderer, hostile(name, outside))
     assert outside.asked == []
     assert not (outside.folder / "touched").exists()
     assert {path.name for path in outside.folder.iterdir()} == outside.names
