@@ -16,6 +16,8 @@ from gitops_backup.domain.images import InvalidReference, Reference
 from gitops_backup.domain.workloads import Kind, Workload, WorkloadKey
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.directory import DirectoryOptions
+from gitops_backup.sources.helm_options import HelmBlock
+from gitops_backup.sources.kustomize_options import KustomizeOptions
 from gitops_backup.sources.replacements import ObjectId
 
 REFRESH_ANNOTATION = "argocd.argoproj.io/refresh"
@@ -68,6 +70,8 @@ class Source:
     ref: str
     blocks: tuple[str, ...]
     directory: DirectoryOptions
+    helm: HelmBlock
+    kustomize: KustomizeOptions
     overrides: tuple[Override, ...]
 
     @property
@@ -235,6 +239,8 @@ def _source(source: Object, index: int, place: str) -> Source:
             exclude=_text(directory, "exclude"),
             any_extension=bool(directory.get("disableExtensionFilter")),
         ),
+        helm=HelmBlock.project(_part(source, "helm")),
+        kustomize=KustomizeOptions.project(_part(source, "kustomize"), place=f"{place}.kustomize"),
         overrides=tuple(_overrides(source, place)),
     )
 

@@ -1,0 +1,227 @@
+"""A chart in a repository: which files it is made of, and where its values come from.
+
+All files of its folder belong to it, because a template may print any of them. A dependency that `Chart.yaml`
+finds in a folder next door (`file://`) is not in `charts/` until Argo CD has Helm put it there; so it is put
+there for the renderer, too. A dependency from elsewhere has to be in `charts/`, or Helm says so.
+"""
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from gitops_backup.domain.reasons import Reason
+from gitops_backup.errors import one_line
+from gitops_backup.sources.content import KeyIsNoText, content_of
+from gitops_backup.sources.documents import File, InvalidManifest
+from gitops_backup.sources.helm_archives import files_of_archive
+from gitops_backup.sources.helm_options import HelmBlock
+from gitops_backup.sources.rendering import Files
+from gitops_backup.sources.trees import Tree, folder_of
+from gitops_backup.sources.value_files import UnusableChart, resolve_value_files
+
+_DEEPEST = 8
+"""Levels of charts in charts."""
+
+
+class Defaults(NamedTuple):
+    """The values that a chart brings along, below these keys of the whole's; no `path` if in an archive.
+
+    `path` is as the renderer sees it.
+    """
+
+    keys: tuple[str, ...]
+    path: str | None
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart and its values.
+
+    `files` is what the renderer is given; `origins` has the path in the repository of those that stand
+    elsewhere there. `value_files` are the Application's, the last overriding the others, `defaults` the
+    charts' own, the first overriding the others.
+    """
+
+    folder: str
+    files: Files
+    origins: Mapping[str, str]
+    value_files: tuple[str, ...]
+    defaults: tuple[Defaults, ...]
+
+    @property
+    def templates(self) -> Iterator[str]:
+        """The paths of the templates, as the renderer sees them."""
+        below = f"{self.folder}/" if self.folder else ""
+        for path in self.files:
+            parts = path.removeprefix(below).split("/")
+            inner = parts
+            while len(inner) > 2 and inner[0] == "charts":
+                inner = inner[2:]
+            if path.startswith(below) and inner[0] == "templates":
+                yield path
+
+
+def files_of_chart(
+    folder: str,
+    *,
+    options: HelmBlock,
+    tree: Tree,
+    contents: Files,
+    refs: AbstractSet[str] = frozenset(),
+) -> frozenset[str]:
+    """The paths of the files that a chart and its values are read from, as far as `contents` tell.
+
+    `refs` are the names of those sources of the Application that are on the same commit of the repository.
+    """
+    try:
+        values = resolve_value_files(folder, options, tree=tree, refs=refs)
+    except UnusableChart:
+        values = ()
+    folders = [folder, *_neighbours(folder, tree, contents).values()]
+    return frozenset(path for each in folders for path in _files(each, tree)) | frozenset(values)
+
+
+def read_chart(
+    folder: str, *, options: HelmBlock, tree: Tree, contents: Files, refs: AbstractSet[str]
+) -> Chart:
+    """The chart in a folder. Raises `UnusableChart`."""
+    if options.unsupported:
+        message = f"helm.{options.unsupported} of the Application is not understood"
+        raise UnusableChart(Reason.UNSUPPORTED_SOURCE, message)
+    value_files = resolve_value_files(folder, options, tree=tree, refs=refs)
+    files: dict[str, bytes] = {path: _content(path, contents) for path in value_files}
+    origins: dict[str, str] = {}
+    neighbours = _neighbours(folder, tree, contents)
+    for name, place in ((None, folder), *neighbours.items()):
+        _refuse_links(place, tree)
+        for path in _files(place, tree):
+            seen = (
+                path
+                if name is None
+                else posixpath.join(folder, "charts", name, path[len(place) :].lstrip("/"))
+            )
+            files[seen] = _content(path, contents)
+            if seen != path:
+                origins[seen] = path
+    return Chart(
+        folder=folder,
+        files=files,
+        origins=origins,
+        value_files=value_files,
+        defaults=tuple(_defaults(folder, files, keys=(), depth=0)),
+    )
+
+
+def _files(folder: str, tree: Tree) -> Iterator[str]:
+    return (entry.path for entry in tree.under(folder, recurse=True) if entry.is_file)
+
+
+def _refuse_links(folder: str, tree: Tree) -> None:
+    link = tree.link_towards(folder)
+    if link is None:
+        odd = (entry for entry in tree.under(folder, recurse=True) if not entry.is_file)
+        entry = next(odd, None)
+        if entry is None:
+            return
+        if not entry.is_link:
+            message = f"{one_line(entry.path)} is a submodule, which is not read"
+            raise UnusableChart(Reason.UNSUPPORTED_SOURCE, message)
+        link = entry.path
+    message = f"{one_line(link)} is a symbolic link, which is not followed"
+    raise UnusableChart(Reason.UNSUPPORTED_SOURCE, message)
+
+
+def _content(path: str, contents: Files) -> bytes:
+    content = contents.get(path)
+    if content is None:
+        message = f"{one_line(path)} is not a file that can be read"
+        raise UnusableChart(Reason.UNSUPPORTED_SOURCE, message)
+    return content
+
+
+def _neighbours(folder: str, tree: Tree, contents: Files) -> dict[str, str]:
+    """The folders of dependencies that are elsewhere in the repository, by the dependency's name."""
+    found: dict[str, str] = {}
+    for dependency in _dependencies(folder, contents):
+        name, repository = _text(dependency, "name"), _text(dependency, "repository")
+        if not repository.startswith("file://") or not _is_name(name) or _is_vendored(folder, name, tree):
+            continue
+        place = folder_of(posixpath.join(folder, repository.removeprefix("file://")))
+        if place and not repository.startswith("file:///"):
+            found[name] = place
+    return found
+
+
+def _is_name(name: str) -> bool:
+    return name not in ("", ".", "..") and "/" not in name and "\0" not in name
+
+
+def _is_vendored(folder: str, name: str, tree: Tree) -> bool:
+    charts = posixpath.join(folder, "charts")
+    for entry in tree.under(charts, recurse=True):
+        inner = entry.path[len(charts) + 1 :]
+        if inner.startswith(f"{name}/") or (inner.startswith(f"{name}-") and inner.endswith(".tgz")):
+            return True
+    return False
+
+
+def _defaults(folder: str, files: Files, *, keys: tuple[str, ...], depth: int) -> Iterator[Defaults]:
+    values = posixpath.join(folder, "values.yaml")
+    if values in files:
+        yield Defaults(keys, values, files[values])
+    if depth >= _DEEPEST:
+        return
+    names = _names(folder, files)
+    charts = posixpath.join(folder, "charts") + "/"
+    for entry in sorted({path[len(charts) :].split("/")[0] for path in files if path.startswith(charts)}):
+        path = f"{charts}{entry}"
+        if path not in files:
+            for name in names(_name(path, files) or entry):
+                yield from _defaults(path, files, keys=(*keys, name), depth=depth + 1)
+        elif entry.endswith(".tgz"):
+            inside = files_of_archive(files[path])
+            for name in names(_name("", inside)):
+                for inner in _defaults("", inside, keys=(*keys, name), depth=depth + 1):
+                    yield inner._replace(path=None)
+
+
+def _names(folder: str, files: Files) -> Any:
+    """What a chart's dependency is called among its values: by its aliases, or its own name."""
+    dependencies = _dependencies(folder, files)
+
+    def names(chart: str) -> list[str]:
+        here = [each for each in dependencies if _text(each, "name") == chart]
+        return [_text(each, "alias") or chart for each in here] or [chart]
+
+    return names
+
+
+def _dependencies(folder: str, files: Files) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = []
+    for name in ("Chart.yaml", "requirements.yaml"):
+        listed = _document(posixpath.join(folder, name), files).get("dependencies")
+        found += [each for each in (listed if isinstance(listed, list) else ()) if isinstance(each, dict)]
+    return found
+
+
+def _name(folder: str, files: Files) -> str:
+    return _text(_document(posixpath.join(folder, "Chart.yaml"), files), "name")
+
+
+def _document(path: str, files: Files) -> Mapping[str, Any]:
+    """The first document of a file, empty where it is no mapping: Helm says what is wrong."""
+    try:
+        for document in File.read(path, files.get(path, b"")).documents():
+            content = content_of(document.root)
+            return content if isinstance(content, dict) else {}
+    except (InvalidManifest, KeyIsNoText):
+        pass
+    return {}
+
+
+def _text(mapping: Mapping[str, Any], key: str) -> str:
+    value = mapping.get(key)
+    return value if isinstance(value, str) else ""

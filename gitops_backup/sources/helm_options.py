@@ -1,0 +1,78 @@
+"""The block `helm` of an Application's source (ApplicationSourceHelm in Argo CD's types.go)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from gitops_backup.sources.rendering import Parameter
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class HelmBlock:
+    """What an Application itself says of a chart.
+
+    `values` is a YAML document, empty for none; `values_field` is the field that it comes from: an object
+    wins over a text. `unsupported` names a field that is set and not understood here. What is set inline may
+    be secret, and is not printed.
+    """
+
+    release: str = ""
+    namespace: str = ""
+    value_files: tuple[str, ...] = ()
+    ignore_missing_value_files: bool = False
+    values: str = field(default="", repr=False)
+    values_field: str = ""
+    parameters: tuple[Parameter, ...] = field(default=(), repr=False)
+    skip_crds: bool = False
+    skip_schema_validation: bool = False
+    skip_tests: bool = False
+    kube_version: str = ""
+    api_versions: tuple[str, ...] = ()
+    unsupported: str = ""
+
+    @classmethod
+    def project(cls, helm: Object) -> Self:
+        """The projection of the block; what is missing, or of another type, reads as unset."""
+        inline = helm.get("valuesObject")
+        has_object = isinstance(inline, Mapping) and bool(inline)
+        values = json.dumps(inline) if has_object else _text(helm, "values")
+        return cls(
+            release=_text(helm, "releaseName"),
+            namespace=_text(helm, "namespace"),
+            value_files=_texts(helm, "valueFiles"),
+            ignore_missing_value_files=helm.get("ignoreMissingValueFiles") is True,
+            values=values,
+            values_field="valuesObject" if has_object else "values" if values else "",
+            parameters=tuple(_parameters(helm)),
+            skip_crds=helm.get("skipCrds") is True,
+            skip_schema_validation=helm.get("skipSchemaValidation") is True,
+            skip_tests=helm.get("skipTests") is True,
+            kube_version=_text(helm, "kubeVersion"),
+            api_versions=_texts(helm, "apiVersions"),
+            unsupported="fileParameters" if helm.get("fileParameters") else "",
+        )
+
+
+def _parameters(helm: Object) -> list[Parameter]:
+    return [
+        Parameter(_text(each, "name"), _text(each, "value"), text=each.get("forceString") is True)
+        for each in _list(helm, "parameters")
+        if isinstance(each, Mapping) and _text(each, "name")
+    ]
+
+
+def _texts(helm: Object, key: str) -> tuple[str, ...]:
+    return tuple(each for each in _list(helm, key) if isinstance(each, str))
+
+
+def _list(helm: Object, key: str) -> list[Any]:
+    value = helm.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _text(helm: Object, key: str) -> str:
+    value = helm.get(key)
+    return value if isinstance(value, str) else ""

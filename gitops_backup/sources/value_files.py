@@ -1,0 +1,100 @@
+"""Which value files an Application's `helm.valueFiles` names (Argo CD's reposerver/repository).
+
+A path is one from the chart's folder on, or with a slash in front one from the repository's root, or with
+`$ref/` in front one from the root of the source that is called so. `*`, `**`, `?` and lists match files,
+which count in the order of their names; a file that is also named as it is has its place there. A file that
+is named twice counts once, where it comes first (value_file_resolver.go there).
+"""
+
+import posixpath
+import re
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+
+from gitops_backup.domain.reasons import Reason
+from gitops_backup.errors import GitopsBackupError, one_line
+from gitops_backup.sources.globs import Glob, InvalidGlob
+from gitops_backup.sources.helm_options import HelmBlock
+from gitops_backup.sources.trees import Tree, folder_of
+
+
+class UnusableChart(GitopsBackupError):
+    """A chart cannot be rendered from what is in the repository; the message names what is in the way."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def resolve_value_files(
+    folder: str, options: HelmBlock, *, tree: Tree, refs: AbstractSet[str]
+) -> tuple[str, ...]:
+    """The paths of the value files of the chart in a folder, the later overriding the earlier.
+
+    `refs` are the names of sources on the same commit of the same repository. Raises `UnusableChart`.
+    """
+    paths = [(raw, _path(raw, folder, refs)) for raw in options.value_files]
+    named = {path for _, path in paths if not _GLOB.search(path)}
+    files: dict[str, None] = {}
+    for raw, path in paths:
+        matches = [path] if path in named else _matching(path, tree)
+        found = [each for each in matches if _is_there(each, tree)]
+        if not found and not options.ignore_missing_value_files:
+            message = f"the value file {one_line(raw)} is not in the repository"
+            raise UnusableChart(Reason.NOT_FOUND_IN_SOURCE, message)
+        files |= dict.fromkeys(each for each in found if path in named or each not in named)
+    return tuple(files)
+
+
+def _path(raw: str, folder: str, refs: AbstractSet[str]) -> str:
+    """The path or pattern from the repository's root on."""
+    shown = one_line(raw.rpartition("@")[2])  # a URL may hold a password
+    path = raw
+    if raw.startswith("$"):
+        name, _, rest = raw[1:].partition("/")
+        if name not in refs:
+            message = f"the value file {shown} is in another repository, or on another branch"
+            raise UnusableChart(Reason.UNSUPPORTED_SOURCE, message)
+        path = f"/{rest}"
+    elif _SCHEME.match(raw):
+        raise UnusableChart(Reason.UNSUPPORTED_SOURCE, f"the value file {shown} is not in Git")
+    if "$" in path:
+        message = f"the value file {shown} is named by a variable of Argo CD's"
+        raise UnusableChart(Reason.UNSUPPORTED_SOURCE, message)
+    whole = folder_of(path.lstrip("/") if path.startswith("/") else posixpath.join(folder, path))
+    if not whole:
+        message = f"the value file {shown} leads out of the repository"
+        raise UnusableChart(Reason.UNSUPPORTED_SOURCE, message)
+    return whole
+
+
+def _is_there(path: str, tree: Tree) -> bool:
+    link = tree.link_towards(path)
+    if link is not None:
+        message = f"{one_line(link)} is a symbolic link, which is not followed"
+        raise UnusableChart(Reason.UNSUPPORTED_SOURCE, message)
+    return any(entry.path == path and entry.is_file for entry in tree.under(path, recurse=True))
+
+
+def _matching(pattern: str, tree: Tree) -> list[str]:
+    """The paths that a pattern matches, in their order; a name at a time, so that nothing backtracks."""
+    try:
+        parts = [None if part == "**" else Glob(part.replace("[^", "[!")) for part in pattern.split("/")]
+    except InvalidGlob:
+        return []
+    return [entry.path for entry in tree.under("", recurse=True) if _fits(parts, entry.path.split("/"))]
+
+
+def _fits(parts: Sequence[Glob | None], names: Sequence[str]) -> bool:
+    """Whether the names fit the patterns; None stands for any number of them."""
+    ends = {0}
+    for part in parts:
+        if part is None:
+            ends = set(range(min(ends), len(names) + 1)) if ends else ends
+        else:
+            ends = {end + 1 for end in ends if end < len(names) and part.matches(names[end])}
+    return len(names) in ends
+
+
+_GLOB = re.compile(r"[*?\[]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")

@@ -1,0 +1,73 @@
+"""Charts to try edits on, by a real Helm."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gitops_backup.domain.images import Reference
+from gitops_backup.sources.applications import Application
+from gitops_backup.sources.charts import files_of_chart
+from gitops_backup.sources.helm import edit_chart
+from gitops_backup.sources.rendering import Files, HelmOptions, Renderer
+from gitops_backup.sources.replacements import Replacement, ShapeResult
+from gitops_backup.sources.trees import Tree
+
+CHART = b"apiVersion: v2\nname: web\nversion: 1.0.0\n"
+
+
+class Counting:
+    """A renderer that counts how often it was asked."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+        self.count = 0
+
+    def kustomize(self, files: Files, folder: str, *, again: bool = False) -> bytes:
+        """What the renderer makes of it."""
+        raise AssertionError
+
+    def helm(self, files: Files, folder: str, options: HelmOptions, *, again: bool = False) -> bytes:
+        """What the renderer makes of it."""
+        self.count += 1
+        return self._renderer.helm(files, folder, options, again=again)
+
+
+def application(helm: Mapping[str, Any] | None = None, *, path: str = "app") -> Application:
+    """An Application that deploys a chart to the namespace `shop`."""
+    source = {"repoURL": "https://git.example/shop", "path": path, "helm": helm or {}}
+    spec = {"source": source, "destination": {"namespace": "shop"}}
+    return Application.project({"metadata": {"name": "web"}, "spec": spec})
+
+
+def edit(
+    renderer: Renderer,
+    app: Application,
+    files: Mapping[str, bytes],
+    replacements: list[Replacement],
+    *,
+    copies: Mapping[Reference, str] | None = None,
+    modes: Mapping[str, str] | None = None,
+    shared: frozenset[str] = frozenset(),
+) -> ShapeResult:
+    """What comes of the first source, with what it reads of these files alone."""
+    source = app.sources[0]
+    tree = Tree({**dict.fromkeys(files, "100644"), **(modes or {})})
+    refs = frozenset(each.ref for each in app.sources if each.ref and each.repository == source.repository)
+    contents: dict[str, bytes] = {}
+    while True:
+        wanted = files_of_chart(source.path, options=source.helm, tree=tree, contents=contents, refs=refs)
+        if wanted <= contents.keys():
+            break
+        contents = {path: files[path] for path in wanted}
+    return edit_chart(
+        replacements,
+        folder=source.path,
+        options=source.helm,
+        release=app.name,
+        namespace=app.destination_namespace,
+        tree=tree,
+        contents=contents,
+        renderer=renderer,
+        copies={**(copies or {}), **{each.old: each.new for each in replacements}},
+        refs=refs,
+        shared=shared,
+    )

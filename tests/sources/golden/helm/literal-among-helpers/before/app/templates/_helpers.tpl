@@ -1,0 +1,1 @@
+{{ define "web.image" }}docker.io/library/nginx:1.25{{ end }}
