@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from gitops_backup.cli.context import Globals
-from gitops_backup.cli.options import ALL, settings_options
+from gitops_backup.cli.options import ALL, OTHER_WAYS, settings_options
 from gitops_backup.cli.snapshot import snapshot
 from gitops_backup.cli.wiring import open_git
 from gitops_backup.cluster.connection import Connection, connect
@@ -29,7 +29,12 @@ from gitops_backup.report.table import render
 from gitops_backup.settings import Settings
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_OPTIONS = tuple(name for name in ALL if name not in {"listen", "probes_port", "metrics_port", "resync"})
+_OF_THE_CONTROLLER = {
+    *("listen", "probes_port", "metrics_port", "resync", "expiry", "copies", "copy_timeout"),
+    *("backup_repository_username", "backup_credentials", "source_authfile", "source_prefixes"),
+    *("git_author_name", "git_author_email"),
+}
+_OPTIONS = tuple(name for name in ALL if name not in _OF_THE_CONTROLLER)
 
 
 def _name(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -39,7 +44,7 @@ def _name(context: click.Context, parameter: click.Parameter, value: str | None)
     return value
 
 
-@click.command()
+@click.command(epilog=OTHER_WAYS)
 @click.option(
     "-o",
     "--output",

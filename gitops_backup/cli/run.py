@@ -12,7 +12,7 @@ from prometheus_client import start_http_server
 
 from gitops_backup.cli.assembly import Assembly
 from gitops_backup.cli.context import Globals
-from gitops_backup.cli.options import ALL, settings_options
+from gitops_backup.cli.options import ALL, OTHER_WAYS, settings_options
 from gitops_backup.cli.probes import serve_probes
 from gitops_backup.cli.signals import exit_when_told, stop_when_told
 from gitops_backup.cli.wiring import permissions
@@ -26,7 +26,7 @@ from gitops_backup.errors import UsageError
 from gitops_backup.settings import Settings
 
 
-@click.command()
+@click.command(epilog=OTHER_WAYS)
 @settings_options(*ALL)
 @click.pass_obj
 def run(options: Globals, /, **flags: Any) -> None:

@@ -50,10 +50,11 @@ def test_the_environment_with_something_wrong_in_it(name: str, value: str, told:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["report", "--copies", "many"], "Invalid value for '--copies': 'many' is not a valid integer"),
-        (["report", "--copies", "0"], "the setting 'copies' is wrong"),
+        (["run", "--copies", "many"], "Invalid value for '--copies': 'many' is not a valid integer"),
+        (["run", "--copies", "0"], "the setting 'copies' is wrong"),
         (["report", "--output", "xml"], "Invalid value for '-o' / '--output': 'xml' is not one of"),
         (["run", "--backup-repository-password", "x"], "No such option '--backup-repository-password'"),
+        (["report", "--copies", "1"], "No such option '--copies'"),
         (["report", "--context", "here"], "No such option '--context'"),
         (["rebort"], "No such command 'rebort'"),
         (["name"], "Missing argument 'IMAGE...'"),
@@ -65,6 +66,24 @@ def test_arguments_with_something_wrong_in_them(arguments: list[str], told: str)
     line = refused(*arguments, env=_GOOD)
     assert told in line
     assert "the setting" in line or line.endswith(("--help)", "(it goes before the command's name)"))
+
+
+def test_a_flag_says_no_to_a_file(tmp_path: Path) -> None:
+    """What the file has does not count then, not even where it is wrong."""
+    file = tmp_path / "settings.yaml"
+    file.write_text("exclusive: nonsense\nmode: report\n")
+    env = {**_GOOD, "KUBECONFIG": "/nowhere"}
+    assert "'exclusive'" in refused("--config", file, "run", env=env)
+    for flag in ("--exclusive", "--no-exclusive"):
+        assert refused("--config", file, "run", flag, env=env).startswith("no kubeconfig")
+
+
+def test_the_help_has_the_defaults_of_settings() -> None:
+    """As the page has them."""
+    text = " ".join(command("run", "--help").out.split())
+    assert "--copies INTEGER How many images are copied at a time. [default: 4]" in text
+    assert "[default: kube-system,kube-" in text
+    assert text.endswith("as GITOPS_BACKUP_ with its name in capitals in the environment, too.")
 
 
 def test_a_password_is_never_shown(tmp_path: Path) -> None:
