@@ -112,7 +112,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         PLAIN + "commonLabels: &l {a: b}\ncommonAnnotations: {<<: *l, c: d}\n",
         {"namePrefix": "x-"},
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)
