@@ -288,9 +288,12 @@ def _from_folder(folder: Path) -> tuple[str, str]:
     try:
         if password is None:
             raise UsageError(f"the folder {folder} has no file 'password'")
-        return username.read_text().rstrip("\r\n"), password.read_text().rstrip("\r\n")
+        found = username.read_text().rstrip("\r\n"), password.read_text().rstrip("\r\n")
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
         # the library's error holds what was read
         raise UsageError(f"the files in {folder} are not UTF-8 text") from None
+    if not all(found):
+        raise UsageError(f"the user name or the password in {folder} is empty")
+    return found

@@ -22,7 +22,8 @@ from gitops_backup.registry.transport import Reply, Transport, Unreachable
 _SHORTEST_LIFE = 60.0
 _MARGIN = 5.0
 _LONGEST_CHALLENGE = 4096
-_CHALLENGE = re.compile(r"(?:^|, ?)(Bearer|Basic) (.*?)(?=, ?(?:Bearer|Basic) |$)", re.IGNORECASE)
+_SCHEME = r"(?:^|, ?)(Bearer|Basic)(?=[ ,]|$)"
+_CHALLENGE = re.compile(rf"{_SCHEME}(.*?)(?=, ?(?:Bearer|Basic)(?:[ ,]|$)|$)", re.IGNORECASE)
 _PARAMETER = re.compile(r'\b(\w++) ?= ?(?:"((?:[^"\\]|\\.)*+)"|([^\s,"]++))')
 
 

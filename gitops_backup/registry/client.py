@@ -191,7 +191,7 @@ class RegistryClient:
     def _authenticated(self, method: str, remote: Remote, path: str) -> Reply:
         sent = self._answers.prepared(remote.endpoint, remote.credential)
         reply = self._transport.call(method, remote.endpoint, path, _headers(sent))
-        if reply.status != 401:
+        if reply.status != 401 or reply.elsewhere:
             return reply
         answer = self._answers.answer(reply, remote.endpoint, remote.credential)
         if answer is None or answer == sent:

@@ -32,7 +32,7 @@ _FULL = (
     r"quota|exceed the configured upper limit|insufficient storage|no space left|storage limit"
     r"|request entity too large|StatusCode: 413|\b413 \("
 )
-_UNAVAILABLE = r"pinging container registry .*(?:\b404\b|\b5\d\d\b)"
+_UNAVAILABLE = r"pinging container registry .*(?:\b404\b|\b5\d\d\b)|proxy authentication required"
 _REFUSED = (
     r"unauthorized|denied|authentication required|invalid username/password|unable to retrieve auth token"
     r"|\b401 \(|\b403 \(|StatusCode: 40[13]|forbidden"

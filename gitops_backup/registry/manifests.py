@@ -2,8 +2,8 @@
 
 The forms are those of the OCI image specification (1.1: image-index.md, manifest.md) and of Docker (Image
 Manifest Version 2, Schema 2), which are alike in all that is read here. Nothing in a manifest is trusted:
-what is to become part of a URL is checked to be a digest, and a document that could be read as an index as
-well as an image is refused (CVE-2021-41190).
+what is to become part of a URL is checked to be a digest, a document that could be read as an index as well
+as an image is refused (CVE-2021-41190), and so is one that would make us ask for very many others.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ MEDIA_TYPES = (
     "application/vnd.docker.distribution.manifest.v2+json",
 )
 _NO_PLATFORM = "unknown/unknown"
+_MOST_CHILDREN = 1000
 
 
 class InvalidManifest(GitopsBackupError):
@@ -81,6 +82,8 @@ def parse(body: bytes, *, digest: str, content_type: str) -> Manifest:
         children = tuple(_child(entry) for entry in document.get("manifests") or ())
         config = _blob(document["config"]) if document.get("config") else None
         layers = tuple(_blob(entry) for entry in document.get("layers") or ())
+        if len(children) > _MOST_CHILDREN:
+            raise InvalidManifest(f"the manifest names more than {_MOST_CHILDREN} others")
         if "manifests" in document and (config or layers):
             raise InvalidManifest("the manifest claims to be an index and an image at once")
         return Manifest(

@@ -2,7 +2,8 @@
 
 - A registry that is declared insecure is tried over TLS that is not verified, and when that fails, over
   plain HTTP; which of the two it was is remembered until it fails. skopeo does the same.
-- A redirect to another host does not take the credentials along, and none leads from HTTPS to HTTP.
+- A redirect to another host does not take the credentials along, nor are they shown to whom that host names;
+  and none leads from HTTPS to HTTP.
 - What the environment says about proxies counts for redirects and token servers, too.
 - An answer is read up to a size and within a time: neither a huge body nor one that drips holds a worker.
 """
@@ -12,7 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -30,6 +31,7 @@ LARGEST_ANSWER = 4 * 1024 * 1024
 
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_HOSTS = 64
 _CONNECTIONS_PER_HOST = 64
 _CHUNK = 64 * 1024
 _OBJECT_IN_MESSAGE = re.compile(r"^(?:<[^>]*>|\w+\([^)]*\)): ")
@@ -41,11 +43,15 @@ class Unreachable(GitopsBackupError):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: its status, its headers (in any case of letters) and its whole body."""
+    """An answer: its status, its headers (in any case of letters) and its whole body.
+
+    `elsewhere` says that it came from another host than the one that was asked, by a redirect.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    elsewhere: bool = False
 
 
 class Transport:
@@ -119,7 +125,7 @@ class Transport:
             reply = self._send(method, url, endpoint, headers, None)
             target = reply.headers.get("Location")
             if reply.status not in _REDIRECTS or target is None:
-                return reply
+                return replace(reply, elsewhere=_origin(url) != origin)
             url = _trusted(url, target, endpoint)
             if _origin(url) != origin:
                 headers = {name: value for name, value in headers.items() if name != "Authorization"}
@@ -219,10 +225,11 @@ def _pool(way: _Way) -> urllib3.PoolManager:
 
 def _manager(proxy: Proxy | None, context: ssl.SSLContext) -> urllib3.PoolManager:
     if proxy is None:
-        return urllib3.PoolManager(maxsize=_CONNECTIONS_PER_HOST, ssl_context=context)
+        return urllib3.PoolManager(_HOSTS, maxsize=_CONNECTIONS_PER_HOST, ssl_context=context)
     shown = {} if proxy.authorization is None else {"Proxy-Authorization": proxy.authorization}
     return urllib3.ProxyManager(
         proxy.url,
+        _HOSTS,
         proxy_headers=shown,
         proxy_ssl_context=ssl.create_default_context(),
         maxsize=_CONNECTIONS_PER_HOST,
@@ -243,7 +250,7 @@ def _trusted(base: str, url: str, endpoint: Endpoint) -> str:
 
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
-    return parts.scheme, parts.netloc.lower()
+    return parts.scheme, parts.netloc.lower().removesuffix(":80" if parts.scheme == "http" else ":443")
 
 
 def _plain(error: Exception) -> str:

@@ -74,6 +74,15 @@ def test_files_that_are_no_text_are_not_shown(sandbox: Sandbox, tmp_path: Path) 
     assert caught.value.__cause__ is None
 
 
+@pytest.mark.parametrize("empty", ["username", "password"])
+def test_files_that_are_empty_are_no_credentials(sandbox: Sandbox, tmp_path: Path, empty: str) -> None:
+    """Somebody may be about to write them."""
+    for name in ("username", "password"):
+        (tmp_path / name).write_text("\n" if name == empty else "me")
+    with pytest.raises(UsageError, match="is empty"):
+        _held(sandbox, backup_credentials=str(tmp_path))
+
+
 def _may(mode: Mode, **more: Any) -> set[str]:
     return {str(each) for each in permissions(policy(mode, **more), applications=True)}
 

@@ -17,6 +17,7 @@ from gitops_backup.registry.client import RegistryClient, parse_retry_after
 from gitops_backup.registry.cooldown import Cooldowns
 from gitops_backup.registry.credentials import Credential, DestinationCredentials, RenewableCredentials
 from gitops_backup.registry.failures import CopyFailed, Side
+from gitops_backup.registry.proxies import Proxies
 from gitops_backup.sandbox.registry import Registry
 from tests.registry.faulty import (
     Action,
@@ -43,6 +44,7 @@ from tests.registry.parts import (
     login,
     source_image,
 )
+from tests.registry.proxy import ProxyServer
 
 _ABSENT = "sha256:" + "0" * 64
 _FAR = 30.0
@@ -567,6 +569,17 @@ def test_of_two_challenges_the_token_is_chosen(
     assert len(tokens.server.requests) == 1
 
 
+@pytest.mark.parametrize("challenge", ["Basic", "basic", "Negotiate, Basic", "Basic, Digest x"])
+def test_a_challenge_without_a_realm_is_answered_all_the_same(
+    backup_server: FaultyServer, repository: str, challenge: str
+) -> None:
+    """A user name and a password are sent to who asked for them, whatever he calls himself."""
+    wants = answers(401, b"", {"WWW-Authenticate": challenge})
+    backup_server.on("HEAD", "", wants, times=1)
+    with client(Side.DESTINATION, locations({BACKUPS: backup_server.host}), credentials=login()) as writer:
+        assert writer.head(backup_image(repository)) is None
+
+
 def test_wrong_passwords_are_refused_without_showing_them(backup: Registry, repository: str) -> None:
     """By a real registry."""
     where = locations({BACKUPS: backup.address})
@@ -575,6 +588,37 @@ def test_wrong_passwords_are_refused_without_showing_them(backup: Registry, repo
         writer.head(backup_image(repository))
     assert caught.value.reason is Reason.DESTINATION_AUTH_FAILED
     assert "wrong-word" not in str(caught.value)
+
+
+def test_credentials_are_not_shown_to_whom_another_host_names(
+    source_server: FaultyServer, repository: str
+) -> None:
+    """A redirect leads away, and there somebody asks for a password, or for a token of his own server."""
+    known = DestinationCredentials(Prefix.parse(SOURCES), Credential("me", "the-password"))
+    for challenge in ('Bearer realm="http://{}/token"', 'Basic realm="{}"'):
+        with FaultyServer() as thief:
+            asks = answers(401, b"", {"WWW-Authenticate": challenge.format(thief.host)})
+            thief.on(".*", "", asks)
+            source_server.on("HEAD", "", answers(307, b"", {"Location": f"http://{thief.host}/there"}))
+            where = locations({SOURCES: source_server.host})
+            with client(Side.SOURCE, where, credentials=known) as reader:
+                assert _failure(reader, repository).reason is Reason.SOURCE_AUTH_FAILED
+            assert [seen.path for seen in thief.requests] == ["/there"]
+            assert not [seen for seen in thief.requests if "authorization" in seen.headers]
+            assert not [seen for seen in source_server.requests if "authorization" in seen.headers]
+
+
+def test_a_redirect_that_spells_the_port_out_leads_to_no_other_host(repository: str) -> None:
+    """The credentials go along."""
+    with FaultyServer() as server, ProxyServer({"reg.test:80": server.host}) as proxy:
+        there = answers(307, b"", {"Location": "http://REG.test:80/there"})
+        server.on("HEAD", "/manifests/1$", there)
+        server.on("HEAD", "/manifests/1$", answers(401, b"", {"WWW-Authenticate": "Basic realm=x"}), times=1)
+        where, through = locations({BACKUPS: "reg.test"}), Proxies(proxy.environment())
+        with client(Side.DESTINATION, where, credentials=login(), proxies=through) as writer:
+            writer.head(backup_image(repository))
+        (seen,) = server.asked("HEAD", "/there")
+        assert "authorization" in seen.headers
 
 
 def test_credentials_do_not_follow_a_redirect_to_another_host(

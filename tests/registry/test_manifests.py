@@ -48,6 +48,14 @@ def test_an_index_is_read_with_its_platforms(docker: bool) -> None:
     assert [child.size for child in manifest.children] == [len(each.content) for each in image.manifests]
 
 
+def test_an_index_of_very_many_is_refused() -> None:
+    """Each would be asked for, one after the other."""
+    many = [{"digest": _A, "size": 1}] * 1001
+    assert len(parse(_index(*many[1:]), digest=_A, content_type="").children) == 1000
+    with pytest.raises(InvalidManifest, match="more than 1000"):
+        parse(_index(*many), digest=_A, content_type="")
+
+
 def test_an_attestation_is_a_child_and_no_platform() -> None:
     """BuildKit puts them into the index as unknown/unknown."""
     unknown = {"os": "unknown", "architecture": "unknown"}

@@ -13,11 +13,11 @@ from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import Prefix
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import UsageError
-from gitops_backup.registry.client import RegistryClient
+from gitops_backup.registry.client import RegistryClient, Remote
 from gitops_backup.registry.cooldown import Cooldowns
 from gitops_backup.registry.copier import Copier
 from gitops_backup.registry.failures import CopyFailed, Side
-from gitops_backup.registry.locations import Location, Locations
+from gitops_backup.registry.locations import Endpoint, Location, Locations
 from gitops_backup.registry.proxies import Proxies, Proxy
 from gitops_backup.registry.skopeo import Skopeo
 from gitops_backup.sandbox.registry import Registry
@@ -137,6 +137,11 @@ def test_a_whole_copy_goes_through_a_proxy_that_wants_a_password(
                 source.head(source_image(repository))
             assert caught.value.reason is Reason.SOURCE_UNAVAILABLE
             assert "wrong" not in str(caught.value)
+        skopeo = Skopeo(tmp_path, environment=proxy.environment("somebody:wrong"), timeout=60)
+        remotes = Remote(Endpoint(_SOURCE, "a/b"), None), Remote(Endpoint(_BACKUP, "x"), None)
+        with pytest.raises(CopyFailed, match="Proxy Authentication Required") as caught:
+            skopeo.copy(remotes[0], digest, remotes[1], "1")
+        assert caught.value.reason is Reason.SOURCE_UNAVAILABLE
     assert backup.digest(f"kept/{repository}", "1") == digest
 
 
