@@ -25,6 +25,7 @@ from gitops_backup.sources.insertion import CannotInsert
 from gitops_backup.sources.marks import Marks
 from gitops_backup.sources.proof import ProofFailed
 from gitops_backup.sources.rendered import (
+    Documents,
     InvalidRendering,
     Rendered,
     RenderedImage,
@@ -109,11 +110,12 @@ class _Rendering:
     namespace: str
     renderer: Renderer
     shared: AbstractSet[str]
+    known: Documents = field(default_factory=dict)
 
     def of(self, files: Files, options: HelmOptions, *, again: bool = False) -> tuple[Rendered, ...]:
         """The objects of the chart with these files. Raises `RenderFailed` or `InvalidRendering`."""
         output = self.renderer.helm(files, self.chart.folder, options, again=again)
-        return read_rendering(output, namespace=self.namespace)
+        return read_rendering(output, namespace=self.namespace, known=self.known)
 
     def changed(self, texts: Mapping[Text, str]) -> tuple[Files, tuple[Rendered, ...]]:
         """The files and the objects of the chart with other texts. Raises `_Unwritten`."""
@@ -219,8 +221,14 @@ def _findings(texts: Sequence[Text], rendering: _Rendering, before: Sequence[Ren
     wholes = {image.text for image in images_of(before)}
     return _Findings(
         compositions={image: composition for image, composition in found if composition is not None},
-        strays=marks.strays(after, texts, allowed=wholes),
+        strays=marks.strays(_other_than(before, after), texts, allowed=wholes),
     )
+
+
+def _other_than(before: Sequence[Rendered], after: Sequence[Rendered]) -> list[Rendered]:
+    """The objects that are not the very same."""
+    same = {id(each) for each in before}
+    return [each for each in after if id(each) not in same]
 
 
 def _marked(texts: Sequence[Text], marks: Marks) -> Mapping[Text, str]:

@@ -31,7 +31,8 @@ def insert(path: str, content: bytes, keys: Sequence[str], value: str) -> bytes:
     """
     file = File.read(path, content)
     root = next((document.root for document in file.documents()), None)
-    if root is None:
+    if root is None or (isinstance(root, ScalarNode) and not root.value and not root.style):
+        root = None
         edited = _appended(content, _block(keys, value, column=0, step=2, newline=_newline(file)), file)
     else:
         edited = apply(content, [_splice(file, root, keys, value)])

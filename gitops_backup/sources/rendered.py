@@ -50,6 +50,10 @@ class Rendered:
     content: Mapping[str, Any]
 
 
+Documents: TypeAlias = dict[bytes, tuple[Rendered, ...]]
+"""What was read of documents, in one namespace."""
+
+
 @dataclass(frozen=True, slots=True)
 class RenderedImage:
     """A container of a pod template, and its image's text; `steps` lead to the text from the object."""
@@ -78,23 +82,18 @@ class Difference:
         return f"{place}: {_shown(self.before)} would become {_shown(self.after)}"
 
 
-def read_rendering(output: bytes, *, namespace: str) -> tuple[Rendered, ...]:
+def read_rendering(output: bytes, *, namespace: str, known: Documents | None = None) -> tuple[Rendered, ...]:
     """The objects of a rendering, in its order; `namespace` is the one that the Application deploys to.
 
-    Raises `InvalidRendering`.
+    `known` keeps what was read of each document: whoever reads several renderings of one source, which are
+    mostly the same, reads that once. Raises `InvalidRendering`.
     """
+    known = {} if known is None else known
     rendered: list[Rendered] = []
     for number, part in enumerate(_DOCUMENT.split(output), 1):
-        if not part.strip():
-            continue
-        try:
-            for document in File.read(f"document {number} of the rendering", part).documents():
-                rendered += _objects(content_of(document.root), number, namespace or "default")
-        except InvalidManifest as error:
-            raise InvalidRendering(error.message) from error
-        except KeyIsNoText as error:
-            what = f"line {error.line} of document {number} of the rendering has a key that is no text"
-            raise InvalidRendering(what) from error
+        if part not in known:
+            known[part] = tuple(_document(part, number, namespace or "default"))
+        rendered += known[part]
     return tuple(rendered)
 
 
@@ -128,6 +127,17 @@ def described(steps: Way) -> str:
     """A place as people write it: `spec.template.spec.containers[0].image`."""
     words = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     return one_line(words.removeprefix("."))
+
+
+def _document(part: bytes, number: int, namespace: str) -> Iterator[Rendered]:
+    try:
+        for document in File.read(f"document {number} of the rendering", part).documents():
+            yield from _objects(content_of(document.root), number, namespace)
+    except InvalidManifest as error:
+        raise InvalidRendering(error.message) from error
+    except KeyIsNoText as error:
+        what = f"line {error.line} of document {number} of the rendering has a key that is no text"
+        raise InvalidRendering(what) from error
 
 
 def _objects(content: object, number: int, namespace: str) -> Iterator[Rendered]:
