@@ -1,8 +1,9 @@
 """Events, written in the background: nothing waits for what is only there to be read.
 
 What stays as it is is told once in ten minutes, so that a cluster in which nothing happens is not written to.
-And when much happens at once, it is told little by little: an event costs the API server as much as the patch
-that it tells of, and the work comes first.
+And when much happens at once, it is told little by little, five a second as client-go's clients do everything
+unless they are told otherwise (QPS in k8s.io/client-go/rest): an event costs the API server as much as the
+patch that it tells of, and the work comes first.
 """
 
 import queue
@@ -21,8 +22,8 @@ from gitops_backup.domain.workloads import WorkloadKey
 _MOST_WAITING = 10_000
 _MOST_REMEMBERED = 10_000
 _QUIET_SECONDS = 600.0
-_AT_ONCE = 50
-_SECONDS_EACH = 0.05
+_AT_ONCE = 25
+_SECONDS_EACH = 0.2
 
 _Event = tuple[datetime, Mapping[str, str], str, str, Literal["Normal", "Warning"]]
 

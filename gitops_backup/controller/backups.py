@@ -35,7 +35,7 @@ from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.registry.failures import CopyFailed, Side
 
-_QUIET_SECONDS = 5.0
+_QUIET_SECONDS = 15.0
 _COMPARE_AGAIN = timedelta(hours=1)
 _ASK_AGAIN = timedelta(minutes=5)
 _IN_LINE = Done()
