@@ -301,7 +301,11 @@ def test_options_refer_to_files_too() -> None:
     assert set(read(files, options=ignoring)) == files.keys()
     missing = "spec.source.kustomize.components names ../gone, which is not in this repository"
     assert problem_of(files, block) == Problem(Reason.UNSUPPORTED_SOURCE, missing)
-    for hostile in ({"components": ["https://x/y"]}, {"patches": [{"path": "../../x"}]}):
+    hostile_blocks: list[dict[str, object]] = [
+        {"components": ["https://x/y"]},
+        {"patches": [{"path": "../../x"}]},
+    ]
+    for hostile in hostile_blocks:
         problem = problem_of(files, hostile)
         assert problem is not None
         assert problem.message.startswith("spec.source.kustomize.")
