@@ -1,17 +1,23 @@
 """Kustomizations as a whole, rendered by a real kustomize: folders before and after, one per spelling."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
+from gitops_backup.domain.reasons import Reason
 from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.kustomizations import FILE_NAMES, Kustomization, in_flow_style
+from gitops_backup.sources.kustomize import edit_kustomization
 from gitops_backup.sources.kustomize_options import KustomizeOptions, applied, effective_images
+from gitops_backup.sources.rendering import Files, HelmOptions, Renderer, RenderFailed
 from gitops_backup.sources.replacements import ShapeResult
-from tests.sources.kustomizing import edited
+from tests.sources.kustomizing import edited, of, tree_of, workload
+from tests.sources.overlays import DIGEST
+from tests.sources.samples import NEW, OLD, replacement
 from tests.sources.test_shapes import files, outcomes, wanted
 
 GOLDEN = sorted((Path(__file__).parent / "golden" / "kustomize").iterdir())
@@ -52,3 +58,201 @@ def built(
     changed.pop("imagetags", None)
     changed["images"] = [entry.says for entry in effective_images(fields, options)]
     return renderer.kustomize({**files, path: in_flow_style(changed).encode()}, folder)
+
+
+K = "app/kustomization.yaml"
+PLAIN = {K: "resources: [web.yaml]\n", "app/web.yaml": workload(OLD)}
+
+
+@dataclass
+class Counting:
+    """Counts what a renderer is asked for."""
+
+    renderer: Renderer
+    asked: int = 0
+
+    def kustomize(self, files: Files, folder: str, *, again: bool = False) -> bytes:
+        """What the renderer renders."""
+        self.asked += 1
+        return self.renderer.kustomize(files, folder, again=again)
+
+    def helm(self, files: Files, folder: str, options: HelmOptions, *, again: bool = False) -> bytes:
+        """Nothing here has to do with Helm."""
+        raise RenderFailed("no charts")
+
+
+def test_two_renderings_are_enough_without_entries(renderer: LocalRenderer) -> None:
+    """The baseline and the proof; entries that are there take one more, and nothing to do takes one."""
+    counting = Counting(renderer)
+    result = edited(PLAIN, counting)
+    assert counting.asked == 2
+    edited({**PLAIN, **result.edits}, counting)
+    assert counting.asked == 3
+    edited(PLAIN | {K: "resources: [web.yaml]\nimages: [{name: nginx, newTag: '1.25'}]\n"}, counting)
+    assert counting.asked == 6
+
+
+def test_what_must_not_be_read_is_never_rendered(renderer: LocalRenderer) -> None:
+    """The reason says where it is asked for."""
+    counting = Counting(renderer)
+    result = edited(PLAIN | {K: "resources:\n- web.yaml\n- https://x.example/y\n"}, counting)
+    assert reasons(result) == [
+        (
+            Reason.UNSUPPORTED_SOURCE,
+            f"{K}, line 3, names https://x.example/y, which is not in this repository, and is not fetched",
+        )
+    ]
+    assert counting.asked == 0
+
+
+def test_what_cannot_be_read_is_never_rendered(renderer: LocalRenderer) -> None:
+    """A file that is in the tree, and whose content is not known."""
+    counting = Counting(renderer)
+    result = edit_kustomization(
+        [replacement()],
+        folder="app",
+        options=KustomizeOptions(),
+        namespace="shop",
+        tree=tree_of(PLAIN),
+        contents={K: PLAIN[K].encode()},
+        renderer=counting,
+        copies={},
+    )
+    assert reasons(result) == [(Reason.UNSUPPORTED_SOURCE, "app/web.yaml is not a file that can be read")]
+    assert counting.asked == 0
+
+
+def test_what_kustomize_refuses_is_told_in_its_words(renderer: LocalRenderer) -> None:
+    """The message is kustomize's own."""
+    result = edited(PLAIN | {K: "resources: [web.yaml]\nimages: [{name: x, newTag: 1.10}]\n"}, renderer)
+    ((reason, message),) = reasons(result)
+    assert reason == Reason.INVALID_MANIFEST
+    assert message.startswith("app cannot be rendered: kustomize says: invalid Kustomization: json: cannot ")
+
+
+def test_options_that_do_not_fit_are_named(renderer: LocalRenderer) -> None:
+    """Argo CD cannot render it, either."""
+    files = PLAIN | {K: "resources: [web.yaml]\ncommonLabels: {a: b}\n"}
+    options = KustomizeOptions.project({"commonLabels": {"a": "c"}}, place="spec.sources[1].kustomize")
+    assert reasons(edited(files, renderer, options=options)) == [
+        (
+            Reason.UNSUPPORTED_SOURCE,
+            "spec.sources[1].kustomize.commonLabels has a, which the kustomization has, too",
+        )
+    ]
+
+
+def test_options_are_not_written_to_git(renderer: LocalRenderer) -> None:
+    """What is edited is what is in the repository; what is rendered has the options."""
+    options = KustomizeOptions.project({"namePrefix": "x-", "namespace": "live"})
+    web = of("x-web", namespace="live")
+    result = edited(PLAIN, renderer, [replacement(web)], options=options)
+    assert result.edits[K].decode() == f"{PLAIN[K]}{IMAGES}"
+    assert [use.workload for use in result.images] == [web]
+
+
+IMAGES = "images:\n- name: nginx\n  newName: bak.example/m/library_nginx\n"
+
+
+def test_another_workload_on_another_version_waits(renderer: LocalRenderer) -> None:
+    """An entry is for a name, whatever the version: all that it sets has to be copied."""
+    files = PLAIN | {
+        K: "resources: [web.yaml, db.yaml]\nimages:\n- name: nginx\n  newName: nginx\n",
+        "app/db.yaml": workload("nginx:1.24", kind="StatefulSet", name="db"),
+    }
+    what = (
+        "nginx:1.24 of StatefulSet shop/db, container web, would change, too, and there is no verified copy"
+    )
+    assert reasons(edited(files, renderer)) == [(Reason.BACKUP_PENDING, f"{K}, line 3: {what} of it yet")]
+    copies = {"nginx:1.24": "bak.example/m/library_nginx:1.24"}
+    result = edited(files, renderer, copies=copies)
+    assert [(use.workload, use.before, use.now) for use in result.replaced[0].also] == [
+        (of("db", kind="StatefulSet"), "nginx:1.24", "bak.example/m/library_nginx:1.24")
+    ]
+    assert [use.now for use in result.images] == [NEW, "bak.example/m/library_nginx:1.24"]
+    assert result.replaced[0].line == 4
+
+
+def test_a_copy_by_another_name_is_no_copy(renderer: LocalRenderer) -> None:
+    """What an entry would set has to be the very copy that is known."""
+    files = PLAIN | {
+        K: "resources: [web.yaml, db.yaml]\n",
+        "app/db.yaml": workload("nginx:1.24", kind="StatefulSet", name="db"),
+    }
+    result = edited(files, renderer, copies={"nginx:1.24": "bak.example/m/nginx:1.24"})
+    assert [reason for reason, _ in reasons(result)] == [Reason.PROOF_FAILED]
+
+
+def test_the_version_stays_where_it_is(renderer: LocalRenderer) -> None:
+    """A copy with another tag, or with a digest, is none that a new name alone can give."""
+    for new in ("bak.example/m/library_nginx:1.25-amd64", f"bak.example/m/library_nginx:1.25@{DIGEST}"):
+        assert reasons(edited(PLAIN, renderer, [replacement(new=new)])) == [
+            (Reason.PROOF_FAILED, f"{new} is another version than nginx:1.25, which is to stay")
+        ]
+
+
+def test_one_name_has_one_copy(renderer: LocalRenderer) -> None:
+    """Two new names for one name cannot both be had."""
+    files = PLAIN | {"app/web.yaml": workload(OLD, "nginx:1.24")}
+    other = replacement(container="web1", old="nginx:1.24", new="bak.example/m/other:1.24")
+    message = (
+        f"{K}: an entry of images gives nginx one new name, not bak.example/m/library_nginx and "
+        "bak.example/m/other"
+    )
+    expected = [(Reason.SHARED_SCALAR, message)] * 2
+    assert reasons(edited(files, renderer, [replacement(), other])) == expected
+
+
+def test_an_entry_that_another_builds_on_stays(renderer: LocalRenderer) -> None:
+    """Where its new name would keep another entry from applying, an entry of its own is added."""
+    entries = "images:\n- {name: nginx, newName: a}\n- {name: 'a:1', newTag: '9'}\n"
+    files = {K: f"resources: [web.yaml]\n{entries}", "app/web.yaml": workload("nginx:2", "nginx:1")}
+    wanted = [
+        replacement(old="a:2", new="bak.example/m/a:2"),
+        replacement(container="web1", old="a:9", new="bak.example/m/a:9"),
+    ]
+    result = edited(files, renderer, wanted)
+    assert result.refused == ()
+    assert result.edits[K].decode() == f"{files[K]}- name: a\n  newName: bak.example/m/a\n"
+
+
+def test_an_entry_that_is_merged_stays(renderer: LocalRenderer) -> None:
+    """An anchor's value is others' too, so an entry of its own is added."""
+    entries = "images:\n- &e\n  name: redis\n  newTag: '1.25'\n- <<: *e\n- <<: *e\n  name: nginx\n"
+    files = {K: f"resources: [web.yaml]\n{entries}", "app/web.yaml": workload("redis:1", "nginx:1")}
+    wanted = [
+        replacement(old="redis:1.25", new="bak.example/m/redis:1.25"),
+        replacement(container="web1"),
+    ]
+    result = edited(files, renderer, wanted)
+    assert result.refused == ()
+    assert result.edits[K].decode() == (
+        f"resources: [web.yaml]\n{entries}  newName: bak.example/m/library_nginx\n"
+        "- name: redis\n  newName: bak.example/m/redis\n"
+    )
+
+
+def test_a_list_with_an_anchor_stays(renderer: LocalRenderer) -> None:
+    """What would change two lists at once has no place."""
+    files = PLAIN | {K: "resources: [web.yaml]\nimages: &i\n- name: redis\n  newTag: '7'\nimageTags: *i\n"}
+    message = (
+        f"{K}: the edited file would not do: {K} has no place for the entry that leaves the rest as it is"
+    )
+    assert reasons(edited(files, renderer)) == [(Reason.PROOF_FAILED, message)]
+
+
+def test_what_is_not_due_says_why(renderer: LocalRenderer) -> None:
+    """A workload that is not there, and one that says something else by now."""
+    missing = replacement(of("gone"))
+    newer = replacement(old="nginx:1.24", new="bak.example/m/library_nginx:1.24")
+    says = f"{K} renders nginx:1.25 for {newer}, not docker.io/library/nginx:1.24"
+    assert reasons(edited(PLAIN, renderer, [missing, newer])) == [
+        (Reason.NOT_FOUND_IN_SOURCE, f"{K} renders no Deployment shop/gone, container web"),
+        (Reason.AWAITING_SYNC, says),
+    ]
+
+
+def reasons(result: ShapeResult) -> list[tuple[Reason, str]]:
+    """Why nothing was edited."""
+    assert (result.edits, result.replaced) == ({}, ())
+    return [(refused.reason, refused.message) for refused in result.refused]
