@@ -13,7 +13,8 @@ image. What is rendered is the commit as Argo CD would render it, with the Appli
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
@@ -133,13 +134,10 @@ class _Source:
 
     def marked(self, entries: Sequence[ImageEntry]) -> tuple[Rendered, ...]:
         """The rendering with a tag for each entry that tells it from the others."""
-        says = [{**entry.says, "newtag": f"{_MARK}{number}"} for number, entry in enumerate(entries)]
-        marked = [
-            ImageEntry(
-                {key: value for key, value in each.items() if key not in _OTHER_VERSIONS}, 0, live=False
-            )
-            for each in says
-        ]
+        marked = []
+        for number, entry in enumerate(entries):
+            says = {key: value for key, value in entry.says.items() if key not in _VERSIONS}
+            marked.append(replace(entry, says={**says, "newtag": f"{_MARK}{number}"}))
         return self._rendered_with(self.kustomization.fields(), marked)
 
     def _rendered_with(
@@ -165,11 +163,14 @@ class _Group:
     members: dict[Replacement, RenderedImage] = field(default_factory=dict)
 
 
+_Ways: TypeAlias = Mapping[Rename | Addition, _Group]
+
+
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     """Edits, with the groups that they are for, and what comes of them."""
 
-    ways: Mapping[Rename | Addition, _Group]
+    ways: _Ways
     edited: Edited
     proven: Proven
 
@@ -180,6 +181,7 @@ class _Edit:
         self._copies = copies
         self._kustomization = source.kustomization
         self._before = source.rendering(self._kustomization.file.content)
+        self._images = images_of(self._before)
         self._refused: list[Refused] = []
 
     def of(self, replacements: Sequence[Replacement]) -> ShapeResult:
@@ -195,7 +197,7 @@ class _Edit:
             replaced=tuple(self._replaced(attempt)),
             done=found.done,
             refused=refused,
-            images=tuple(self._uses(attempt, images_of(self._before))),
+            images=tuple(self._uses(attempt, self._images)),
         )
 
     def _groups(self, found: Asked) -> list[_Group]:
@@ -206,26 +208,31 @@ class _Edit:
         groups: dict[tuple[int | None, str, str], _Group] = {}
         for replacement, image in found.due.items():
             maker = makers.get(_key(image))
-            if maker is not None and maker.live:
-                field_name = f"{self._source.options.place}.images[{maker.number}]"
-                value = one_line(self._source.options.images[maker.number])
-                message = f"{field_name} of the live Application sets {value}"
-                self._refused.append(Refused(replacement, Reason.OVERRIDDEN, message))
-                continue
-            name = split_image(image.text)[0]
-            new_name = split_image(replacement.new)[0]
-            if not means(new_name + image.text[len(name) :], Reference.parse(replacement.new)):
-                message = (
-                    f"{replacement.new} is another version than {one_line(image.text)}, which is to stay"
-                )
-                self._refused.append(Refused(replacement, Reason.PROOF_FAILED, message))
+            problem = self._problem(replacement, image, maker)
+            if problem is not None:
+                self._refused.append(problem)
                 continue
             number = None if maker is None else maker.number
+            name, new_name = split_image(image.text)[0], split_image(replacement.new)[0]
             key = number, name, new_name
             if key not in groups:
                 groups[key] = _Group(name, new_name, list(self._ways(number, name, new_name, makers)))
             groups[key].members[replacement] = image
         return self._without_conflicts(list(groups.values()))
+
+    def _problem(
+        self, replacement: Replacement, image: RenderedImage, maker: ImageEntry | None
+    ) -> Refused | None:
+        """What speaks against an entry for this image, whatever it would be."""
+        if maker is not None and maker.live:
+            options = self._source.options
+            where, value = f"{options.place}.images[{maker.number}]", one_line(options.images[maker.number])
+            return Refused(replacement, Reason.OVERRIDDEN, f"{where} of the live Application sets {value}")
+        new_name, version = split_image(replacement.new)[0], image.text[len(split_image(image.text)[0]) :]
+        if not means(new_name + version, Reference.parse(replacement.new)):
+            what = f"{replacement.new} is another version than {one_line(image.text)}, which is to stay"
+            return Refused(replacement, Reason.PROOF_FAILED, what)
+        return None
 
     def _makers(self) -> dict[object, ImageEntry]:
         """Which entry was the last that applied to a container's image."""
@@ -241,7 +248,7 @@ class _Edit:
         if number is not None:
             made = {
                 split_image(image.text)[0]
-                for image in images_of(self._before)
+                for image in self._images
                 if (maker := makers.get(_key(image))) is not None
                 and (maker.number, maker.live) == (number, False)
             }
@@ -266,8 +273,11 @@ class _Edit:
         """As many edits as can be proven, together: all at once, or else one after the other."""
         if not groups:
             return None
+        smallest: _Ways = {}
+        for group in groups:
+            smallest = _added(smallest, group.ways[0], group)
         try:
-            return self._attempt({group.ways[0]: group for group in groups})
+            return self._attempt(smallest)
         except NotExplained as error:
             if len(groups) == len(groups[0].ways) == 1:
                 self._refuse(groups[0], error)
@@ -281,30 +291,28 @@ class _Edit:
         first: NotExplained | None = None
         for way in group.ways:
             try:
-                return self._attempt({**(best.ways if best else {}), way: group})
+                return self._attempt(_added(best.ways if best is not None else {}, way, group))
             except NotExplained as error:
                 first = first or error
         if first is not None:
             self._refuse(group, first)
         return best
 
-    def _attempt(self, ways: Mapping[Rename | Addition, _Group]) -> _Attempt:
+    def _attempt(self, ways: _Ways) -> _Attempt:
         """What comes of some edits. Raises `NotExplained` where they cannot be shown to be right."""
         try:
             edited = edit_images(self._kustomization, list(ways))
             after = self._source.rendering(edited.content)
         except (CannotEdit, InvalidManifest, InvalidRendering, RenderFailed) as error:
-            raise NotExplained(
-                Reason.PROOF_FAILED, f"the edited file would not do: {error.message}"
-            ) from error
+            message = f"the edited file would not do: {error.message}"
+            raise NotExplained(Reason.PROOF_FAILED, message) from error
         found = proven(self._before, after, copies=self._copies, again=lambda: self._before)
         for group in ways.values():
             for replacement, image in group.members.items():
                 if image not in found.images:
                     what = f"{one_line(image.text)} of {replacement} is set after all images were"
-                    raise NotExplained(
-                        Reason.UNSUPPORTED_SOURCE, f"{what}, by a replacement or a transformer"
-                    )
+                    how = "by a replacement or a transformer"
+                    raise NotExplained(Reason.UNSUPPORTED_SOURCE, f"{what}, {how}")
         return _Attempt(ways, edited, found)
 
     def _refuse(self, group: _Group, error: NotExplained) -> None:
@@ -341,6 +349,14 @@ class _Edit:
             )
 
 
+def _added(ways: _Ways, way: Rename | Addition, group: _Group) -> _Ways:
+    """The edits and another one, which may be there for another group."""
+    there = ways.get(way)
+    if there is not None:
+        group = replace(group, members={**there.members, **group.members})
+    return {**ways, way: group}
+
+
 def _key(image: RenderedImage) -> object:
     return image.workload, image.container, image.init
 
@@ -361,4 +377,4 @@ def _refused(replacements: Iterable[Replacement], reason: Reason, message: str) 
 
 _MARK = "gitops-backup-entry-"
 _MARKED = re.compile(f":{_MARK}([0-9]+)")
-_OTHER_VERSIONS = ("digest", "tagsuffix")
+_VERSIONS = ("newtag", "digest", "tagsuffix")
