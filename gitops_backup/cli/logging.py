@@ -1,11 +1,12 @@
 """Log lines on standard error: for people on a terminal, as JSON for machines."""
 
 import logging
-import os
 import sys
 from enum import StrEnum
 
 import structlog
+
+from gitops_backup.cli.streams import takes_colours
 
 
 class LogFormat(StrEnum):
@@ -16,15 +17,16 @@ class LogFormat(StrEnum):
 
 
 def configure(form: LogFormat, *, verbose: bool) -> None:
-    """Set up logging for this process; colours only on a terminal, and never with NO_COLOR set."""
+    """Set up logging for this process, with colours where they are shown and wanted."""
     level = logging.DEBUG if verbose else logging.INFO
-    colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if form == LogFormat.JSON
         # a traceback with local variables would show passwords
         else structlog.dev.ConsoleRenderer(
-            colors=colours, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+            colors=takes_colours(sys.stderr),
+            pad_event_to=0,
+            exception_formatter=structlog.dev.plain_traceback,
         )
     )
     tracebacks = [structlog.processors.format_exc_info] if form == LogFormat.JSON else []

@@ -1,7 +1,6 @@
 """`gitops-backup report`: the dry run, by the very plan that the controller acts on."""
 
 import json
-import os
 import re
 import shutil
 import sys
@@ -15,6 +14,7 @@ import click
 from gitops_backup.cli.context import Globals
 from gitops_backup.cli.options import ALL, OTHER_WAYS, settings_options
 from gitops_backup.cli.snapshot import snapshot
+from gitops_backup.cli.streams import takes_colours
 from gitops_backup.cli.wiring import open_git
 from gitops_backup.cluster.connection import Connection, connect
 from gitops_backup.cluster.resources import DAEMON_SETS, DEPLOYMENTS
@@ -156,9 +156,8 @@ def _print(made: Report, output: str) -> None:
         # a path in Git may hold bytes that are no UTF-8; JSON can say them in ASCII alone
         click.echo(json.dumps(made.model_dump(), indent=2))
         return
-    terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else None
-    colours = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    colours = takes_colours(sys.stdout)
     text = render(made, width=width, colours=colours)
     changes = render_changes(made, colours=colours)
     # files may hold bytes that are no UTF-8

@@ -40,6 +40,11 @@ def prepare() -> None:
     sys.stderr = _stream(_Sink(_STDERR, _go_on), like=sys.stderr)
 
 
+def takes_colours(stream: TextIO) -> bool:
+    """Whether it is a terminal that shows colours, and nobody asked for none (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 class _Sink(io.FileIO):
     def __init__(self, descriptor: int, on_failure: Callable[[OSError], None]) -> None:
         super().__init__(descriptor, "w", closefd=False)
