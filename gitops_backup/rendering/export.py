@@ -22,11 +22,15 @@ def export(files: Files, folder: Path) -> None:
     for path in files:
         if not _stays_within(path):
             raise RenderFailed(f"a file cannot be called {one_line(path)!r}")
+    made: set[Path] = set()
     for path, content in files.items():
         target = folder / os.fsdecode(path.encode("utf-8", "surrogateescape"))
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+            if target.parent not in made:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                made.add(target.parent)
+            with target.open("xb", buffering=0) as file:
+                file.write(content)
         except OSError as error:  # one name is both a file's and a folder's, or is too long
             raise RenderFailed(f"{one_line(path)} cannot be written: {error.strerror}") from error
 

@@ -2,7 +2,8 @@
 
 The limits are the kernel's, set by the shell that becomes the program. Memory is limited as data
 (RLIMIT_DATA, getrlimit(2)): programs in Go reserve much more address space than they use. Output goes to
-files, so that the limit of a file's size limits it before it is in our memory.
+files, so that the limit of a file's size limits it before it is in our memory. The pipe that would have it
+stays open as one more descriptor until the program ends, because whoever runs it waits for just that.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ _SCRIPT = """\
 for limit in "-t $1" "-d $2" "-f $3" "-n $4" "-c 0"; do ulimit $limit 2>/dev/null; done
 out=$5 err=$6
 shift 6
-exec "$@" </dev/null >"$out" 2>"$err"
+exec "$@" 3>&1 </dev/null >"$out" 2>"$err"
 """
 
 
@@ -36,8 +37,15 @@ class Limits:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What tells a program in Go of the limits, so that it collects garbage before it dies of it."""
-        return {"GOMEMLIMIT": f"{self.memory_megabytes * 3 // 4}MiB", "GOTRACEBACK": "none"}
+        """What tells a program in Go to collect garbage when the limit is near, and else less often.
+
+        Most renderings end before any garbage is worth collecting.
+        """
+        return {
+            "GOGC": "400",
+            "GOMEMLIMIT": f"{self.memory_megabytes * 3 // 4}MiB",
+            "GOTRACEBACK": "none",
+        }
 
     def argv(self, argv: Sequence[str], *, out: Path, err: Path) -> list[str]:
         """The argument list that runs another within the limits, and has it print to these files."""

@@ -193,7 +193,7 @@ def test_the_environment_is_not_handed_on(kustomize: Path, tmp_path: Path) -> No
     shown = program.render({}, lambda _root: []).decode()
     names = {line.split("=")[0].removeprefix("export ") for line in shown.splitlines() if "=" in line}
     assert names <= {
-        *("PATH", "HOME", "LANG", "PWD", "OLDPWD", "TMPDIR", "KUSTOMIZE_PLUGIN_HOME", "GOMEMLIMIT"),
+        *("PATH", "HOME", "LANG", "PWD", "OLDPWD", "TMPDIR", "KUSTOMIZE_PLUGIN_HOME", "GOGC", "GOMEMLIMIT"),
         *("GOTRACEBACK", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"),
     }
     assert "git" not in shown.splitlines()[-1]
