@@ -55,7 +55,10 @@ def entries_of(kustomization: Kustomization) -> list[Node]:
 
 
 def edit_images(kustomization: Kustomization, edits: Sequence[Rename | Addition]) -> Edited:
-    """The file with these edits made. Raises `CannotEdit`."""
+    """The file with these edits made.
+
+    Raises `CannotEdit`, and `InvalidManifest` where an entry that is there is none.
+    """
     renames = {edit.number: edit.new_name for edit in edits if isinstance(edit, Rename)}
     additions = [edit for edit in edits if isinstance(edit, Addition)]
     expected = _expected(kustomization, renames, additions)

@@ -54,7 +54,9 @@ class _Maker:
             files["base/api.yaml"] = self._workloads("api").encode()
         if self._often(0.3):
             says["components"] = ["../part"]
-            part: dict[str, Any] = {"kind": "Component"} | self._some_images("images")
+            part: dict[str, Any] = {"kind": "Component", "resources": ["more.yaml"]}
+            part |= self._some_images("images")
+            files["part/more.yaml"] = self._workloads("more").encode()
             files["part/kustomization.yaml"] = json.dumps(part).encode()
         if self._often(0.3):
             says["patches"] = [{"target": {"kind": "Deployment"}, "patch": self._patch()}]
@@ -96,7 +98,7 @@ class _Maker:
     def _replacement(self) -> dict[str, Any]:
         place = "spec.template.spec.containers.0.image"
         return {
-            "source": {"kind": "Deployment", "fieldPath": place},
+            "source": {"kind": "Deployment", "name": "web", "fieldPath": place},
             "targets": [
                 {
                     "select": {"kind": "Deployment"},
