@@ -126,7 +126,8 @@ class _Maker:
             text += self._pick(["", "", "", "\n---\nimages: []\n", "\n...\n"])
         if self._often(0.2):
             text = text.replace("\n", "\r\n")
-        return (self._pick(["", "", "\ufeff"]) + text).encode()
+        mark: str = self._pick(["", "", "\ufeff"])
+        return (mark + text).encode()
 
     def _head(self) -> str:
         return str(self._pick(["", "", "# é\n", "---\n", "kind: Kustomization\n"]))

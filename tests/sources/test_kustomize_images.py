@@ -70,9 +70,8 @@ SET_IN = {
     ),
     "JSON": ('{"images":[{"name":"a"}]}', '{"images":[{"name":"a", "newName": "bak.example/m/nginx"}]}'),
     "JSON on lines": (
-        '{"images": [\n  {\n    "name": "a",\n    "newTag": "1"\n  }\n]}\n',
-        '{"images": [\n  {\n    "name": "a",\n    "newName": "bak.example/m/nginx",\n'
-        '    "newTag": "1"\n  }\n]}\n',
+        '{"images": [\n {\n  "name": "a",\n  "newTag": "1"\n }\n]}\n',
+        '{"images": [\n {\n  "name": "a",\n  "newName": "bak.example/m/nginx",\n  "newTag": "1"\n }\n]}\n',
     ),
     "quotes": (
         'images: [{name: a, newName: "b"}]\n',
