@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gitops_backup.domain.reasons import EXPLANATIONS, Reason
 from gitops_backup.sandbox.api import Json
 from gitops_backup.sandbox.sandbox import Sandbox
 from gitops_backup.sandbox.waiting import until
@@ -77,9 +78,7 @@ def test_a_backup_registry_that_refuses_the_credentials_is_a_reason(
     assert "docker.io/acme/locked:1   Failed   1           " in answer.out
     lines = answer.out.splitlines()
     at = next(n for n, line in enumerate(lines) if line.startswith("DestinationAuthFailed, 1 workload: "))
-    assert lines[at + 1] == (
-        "  Put a user name and password that may push into the Secret of the backup registry."
-    )
+    assert lines[at + 1] == f"  {EXPLANATIONS[Reason.DESTINATION_AUTH_FAILED].remedy}"
     assert "hunter2" not in answer.out + (tmp_path / "log").read_text()
     assert _image(shop, "locked") == "acme/locked:1"
 
