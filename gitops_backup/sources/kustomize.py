@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
-from gitops_backup.errors import one_line
+from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.content import Value
 from gitops_backup.sources.documents import InvalidManifest, line_of
 from gitops_backup.sources.kustomizations import Kustomization, described, in_flow_style, kustomization_files
@@ -79,30 +79,78 @@ def edit_kustomization(
     the files that `files_of_kustomization` names; `copies` the reference of each image's verified copy. An
     edit that cannot be shown to change images alone, each to its copy, is not made.
     """
+    try:
+        source = _source(
+            folder=folder,
+            options=options,
+            namespace=namespace,
+            tree=tree,
+            contents=contents,
+            renderer=renderer,
+        )
+        return _Edit(source, copies).of(replacements)
+    except _Unreadable as error:
+        return _refused(replacements, error.reason, error.message)
+    except InvalidOptions as error:
+        return _refused(replacements, Reason.UNSUPPORTED_SOURCE, error.message)
+    except InvalidManifest as error:
+        return _refused(replacements, Reason.INVALID_MANIFEST, error.message)
+    except (InvalidRendering, RenderFailed) as error:
+        message = f"{described(folder)} cannot be rendered: {error.message}"
+        return _refused(replacements, Reason.UNSUPPORTED_SOURCE, message)
+
+
+def render_kustomization(
+    *,
+    folder: str,
+    options: KustomizeOptions,
+    namespace: str,
+    tree: Tree,
+    contents: Mapping[str, bytes],
+    renderer: Renderer,
+) -> tuple[Rendered, ...]:
+    """What Argo CD would render of a kustomization.
+
+    Raises a `GitopsBackupError` where what it needs cannot be read, is wrong, or cannot be rendered.
+    """
+    source = _source(
+        folder=folder, options=options, namespace=namespace, tree=tree, contents=contents, renderer=renderer
+    )
+    return source.rendering(source.files[source.path])
+
+
+class _Unreadable(GitopsBackupError):
+    """A kustomization needs what cannot be read."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def _source(
+    *,
+    folder: str,
+    options: KustomizeOptions,
+    namespace: str,
+    tree: Tree,
+    contents: Mapping[str, bytes],
+    renderer: Renderer,
+) -> "_Source":
     closure = closure_of(folder, options=options, tree=tree, contents=contents)
     if closure.problem is not None:
-        return _refused(replacements, *closure.problem)
+        raise _Unreadable(*closure.problem)
     unread = sorted(path for path in closure.files if path not in contents)
     if unread:
-        message = f"{one_line(unread[0])} is not a file that can be read"
-        return _refused(replacements, Reason.UNSUPPORTED_SOURCE, message)
-    path = kustomization_files(folder, tree)[0].path
-    source = _Source(
+        raise _Unreadable(Reason.UNSUPPORTED_SOURCE, f"{one_line(unread[0])} is not a file that can be read")
+    return _Source(
         folder=folder,
-        path=path,
+        path=kustomization_files(folder, tree)[0].path,
         files={name: contents[name] for name in closure.files},
         options=options,
         namespace=namespace,
         exists=lambda name: _exists(tree, folder, name),
         renderer=renderer,
     )
-    try:
-        return _Edit(source, copies).of(replacements)
-    except InvalidOptions as error:
-        return _refused(replacements, Reason.UNSUPPORTED_SOURCE, error.message)
-    except (InvalidManifest, InvalidRendering, RenderFailed) as error:
-        message = f"{described(folder)} cannot be rendered: {error.message}"
-        return _refused(replacements, Reason.INVALID_MANIFEST, message)
 
 
 @dataclass(frozen=True, slots=True)
