@@ -25,7 +25,7 @@ from benchmarks.figures import Figure, Measurement
 from benchmarks.usage import MeasurementFailed, in_a_process, peak_memory
 from gitops_backup.cli.context import Globals
 from gitops_backup.cli.logging import LogFormat
-from gitops_backup.cli.wiring import Feed, open_git, open_registries
+from gitops_backup.cli.wiring import Feed, open_git, open_registries, open_renderer
 from gitops_backup.cluster.connection import Connection, connect
 from gitops_backup.cluster.listing import list_objects
 from gitops_backup.cluster.resources import APPLICATIONS, DEPLOYMENTS, IMAGE_BACKUPS
@@ -377,6 +377,7 @@ def take_step(kubeconfig: Path, config: Path, cache: Path) -> dict[str, Any]:
         snapshot = time.perf_counter() - began
         registries = stack.enter_context(open_registries(settings, policy, threading.Event()))
         git = stack.enter_context(open_git(settings, threading.Event()))
+        renderer = stack.enter_context(open_renderer(settings, threading.Event()))
         target = target_of(inventory.applications()[0].sources[0])
         began = time.perf_counter()
         git.open(target.url, target.branch).fetch()
@@ -406,6 +407,7 @@ def take_step(kubeconfig: Path, config: Path, cache: Path) -> dict[str, Any]:
 
         repositories = RepositoryReconciler(
             git=_TimedGit(git, stages),
+            renderer=renderer,
             cluster=writer,
             record=record,
             registry=_TimedRegistry(registries, stages),

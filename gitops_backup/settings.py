@@ -127,6 +127,10 @@ class Settings(BaseModel):
     """The e-mail address of the commits' author."""
     git_timeout: float = Field(default=120, ge=1, le=3600)
     """How long one fetch or push may take, in seconds."""
+    kustomize: Path | None = None
+    """The program that renders kustomizations; by default the one of this name on PATH."""
+    helm: Path | None = None
+    """The program that renders Helm charts; by default the one of this name on PATH."""
     cache: Path = Field(default_factory=lambda: user_cache_path("gitops-backup"))
     """The folder for what can be made again: clones of repositories, the sandbox's programs."""
     listen: str = "0.0.0.0"  # noqa: S104, a pod's probes come from outside of it

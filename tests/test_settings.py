@@ -188,6 +188,8 @@ WRONG: dict[str, list[Any]] = {
     "git_author_name": ["", "n" * 101, None],
     "git_author_email": ["a@", 5],
     "git_timeout": [0, 3601],
+    "kustomize": [5, []],
+    "helm": [5, []],
     "cache": [5, None],
     "listen": [5],
     "probes_port": [-1, 65536, "http"],

@@ -14,7 +14,7 @@ from uuid import uuid4
 import structlog
 
 from gitops_backup.cli.renewal import Renewable, Renewal
-from gitops_backup.cli.wiring import Feed, git_credentials, open_git, open_registries
+from gitops_backup.cli.wiring import Feed, git_credentials, open_git, open_registries, open_renderer
 from gitops_backup.cluster.announcer import Announcer
 from gitops_backup.cluster.connection import Connection, Json
 from gitops_backup.cluster.events import EventRecorder
@@ -96,6 +96,7 @@ class Assembly:
             open_registries(self._settings, self.policy, self._cancel, call=queues.backups.add)
         )
         git = self._stack.enter_context(open_git(self._settings, self._cancel))
+        renderer = self._stack.enter_context(open_renderer(self._settings, self._cancel))
         writer = ClusterWriter(self._connection, namespace=self.policy.backup_namespace)
         shared: dict[str, Any] = {
             "inventory": self._inventory,
@@ -128,7 +129,7 @@ class Assembly:
         }
         workloads = WorkloadReconciler(cluster=writer, **passing_on, **shared)
         repositories = RepositoryReconciler(
-            git=git, cluster=writer, record=backups.record, **passing_on, **shared
+            git=git, renderer=renderer, cluster=writer, record=backups.record, **passing_on, **shared
         )
         return [
             self._crew("workloads", queues.workloads, workloads.reconcile, _WORKLOAD_WORKERS),

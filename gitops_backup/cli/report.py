@@ -15,7 +15,7 @@ from gitops_backup.cli.context import Globals
 from gitops_backup.cli.options import ALL, OTHER_WAYS, settings_options
 from gitops_backup.cli.snapshot import snapshot
 from gitops_backup.cli.streams import takes_colours
-from gitops_backup.cli.wiring import open_git
+from gitops_backup.cli.wiring import open_git, open_renderer
 from gitops_backup.cluster.connection import Connection, connect
 from gitops_backup.cluster.resources import DAEMON_SETS, DEPLOYMENTS
 from gitops_backup.controller import foresight
@@ -108,8 +108,9 @@ def _report(
             if wanted is None or workload.key in wanted
         )
     )
-    with open_git(settings, threading.Event()) as git:
-        future = foresight.foresee(plan, inventory, git)
+    going_on = threading.Event()
+    with open_git(settings, going_on) as git, open_renderer(settings, going_on) as renderer:
+        future = foresight.foresee(plan, inventory, git, renderer=renderer)
     return Report.of(
         plan,
         policy=policy,

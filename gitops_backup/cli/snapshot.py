@@ -5,7 +5,7 @@ and with the Applications where Argo CD looks for them: without these, what is p
 cluster without their CustomResourceDefinitions is one in which there are none yet.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +32,7 @@ from gitops_backup.controller.journal import Journal
 from gitops_backup.controller.targets import management
 from gitops_backup.domain.backups import ImageBackup
 from gitops_backup.domain.policy import Policy
-from gitops_backup.domain.workloads import ANNOTATION, Kind
+from gitops_backup.domain.workloads import Kind
 from gitops_backup.errors import UsageError
 
 Listed = tuple[Resource, str | None, Callable[[Json], Any], Callable[[ObjectKey, Any], None]]
@@ -66,8 +66,11 @@ def snapshot(
             raise
         raise UsageError(f"these credentials may not {missing}", hint="grant that by RBAC") from error
     if namespace is not None:
-        for name in sorted({namespace, policy.backup_namespace}):
-            _put_namespace(connection, feed, name, tell)
+        hidden = _put_namespaces(connection, feed, sorted({namespace, policy.backup_namespace}))
+        if hidden:
+            tell(
+                f"these credentials may not get namespaces: no annotation is known of {' and '.join(hidden)}"
+            )
     if IMAGE_BACKUPS not in {resource for resource, _, _, _ in lists}:
         tell("the CustomResourceDefinition of ImageBackups is not installed: no image is backed up yet")
     return inventory
@@ -89,12 +92,16 @@ def _lists(connection: Connection, feed: Feed, policy: Policy, namespace: str | 
     return lists
 
 
-def _put_namespace(connection: Connection, feed: Feed, name: str, tell: Callable[[str], None]) -> None:
-    try:
-        found = connection.get(NAMESPACES.path(name=name))
-    except NotFound:
-        return
-    except Forbidden:
-        tell(f"these credentials may not get namespaces: {name} is taken to have no annotation {ANNOTATION}")
-    else:
-        feed.put_namespace(ObjectKey.of(found), directive_of(found))
+def _put_namespaces(connection: Connection, feed: Feed, names: Iterable[str]) -> list[str]:
+    """Put these, where they are; those that may not be seen are returned."""
+    hidden = []
+    for name in names:
+        try:
+            found = connection.get(NAMESPACES.path(name=name))
+        except NotFound:
+            continue
+        except Forbidden:
+            hidden.append(name)
+        else:
+            feed.put_namespace(ObjectKey.of(found), directive_of(found))
+    return hidden

@@ -1,6 +1,7 @@
 """From settings to the parts of the house: registries, Git, the cluster's watches."""
 
 import os
+import shutil
 import ssl
 import threading
 import time
@@ -52,8 +53,11 @@ from gitops_backup.registry.proxies import PROXY_VARIABLES, Proxies
 from gitops_backup.registry.registries import Registries, Sources
 from gitops_backup.registry.skopeo import Skopeo
 from gitops_backup.registry.slots import Slots
+from gitops_backup.rendering.cache import CachingRenderer
+from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.settings import Settings
 from gitops_backup.sources.applications import Application
+from gitops_backup.sources.rendering import Renderer
 
 _HANDED_ON_TO_GIT = (*PROXY_VARIABLES, "SSL_CERT_FILE", "GIT_SSL_CAINFO")
 _HANDED_ON_TO_SKOPEO = (*PROXY_VARIABLES, "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -160,6 +164,20 @@ def git_credentials(settings: Settings) -> list[GitCredentials]:
         raise UsageError(f"the setting 'git_prefix' is wrong: {error.message}", hint=error.hint) from error
 
 
+@contextmanager
+def open_renderer(settings: Settings, cancel: threading.Event) -> Iterator[Renderer]:
+    """What renders kustomizations and charts; a program that is missing is a reason where it is needed."""
+    programs = {
+        name: _executable(name, given)
+        for name, given in (("kustomize", settings.kustomize), ("helm", settings.helm))
+    }
+    with temporary_folder() as scratch:
+        renderer = LocalRenderer(
+            scratch=scratch, kustomize=programs["kustomize"], helm=programs["helm"], cancel=cancel
+        )
+        yield CachingRenderer(renderer, version=str(programs))
+
+
 class Feed:
     """What the API server sends, projected and put into the inventory; `wake` gets whom it concerns."""
 
@@ -230,6 +248,13 @@ def permissions(policy: Policy, *, applications: bool) -> list[Permission]:
 
 def _of_the_surroundings(names: Iterable[str]) -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def _executable(name: str, given: Path | None) -> Path | None:
+    if given is not None and not os.access(given, os.X_OK):
+        raise UsageError(f"the setting '{name}' is wrong: {given} is not a program that can be run")
+    found = given or shutil.which(name)
+    return Path(found) if found is not None else None
 
 
 def _locations(settings: Settings) -> Locations:

@@ -3,17 +3,22 @@
 The controller pushes a draft, the dry run prints it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from functools import partial
+from typing import Protocol, Self
 
 from gitops_backup.controller.messages import ImageChange
+from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
-from gitops_backup.errors import one_line
+from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.applications import Application, Source
-from gitops_backup.sources.replacements import ImageUse, ObjectId, Refused, Replacement, ShapeResult
-from gitops_backup.sources.shapes import edit_source, files_to_read
+from gitops_backup.sources.rendered_proof import proven
+from gitops_backup.sources.rendering import Renderer
+from gitops_backup.sources.replacements import ObjectId, Refused, Replacement
+from gitops_backup.sources.shapes import edit_source, files_to_read, render_source
 from gitops_backup.sources.trees import Tree, folder_of
 
 
@@ -91,6 +96,10 @@ class Part:
     due: tuple[DueChange, ...]
     elsewhere: bool = False
 
+    def without(self, refused: Container[ImageChange]) -> Self:
+        """The part with some of the changes not due."""
+        return replace(self, due=tuple(due for due in self.due if due.change not in refused))
+
 
 @dataclass(frozen=True, slots=True)
 class Left:
@@ -126,49 +135,165 @@ class Draft:
     places: dict[ImageChange, Written] = field(default_factory=dict)
 
 
-def draft(branch: Branch, commit: str, parts: Sequence[Part]) -> Draft:
+def draft(
+    branch: Branch, commit: str, parts: Sequence[Part], *, renderer: Renderer, readers: Sequence[Part] = ()
+) -> Draft:
     """What a branch would be changed to for all that is due, on a fetched commit.
 
-    Raises what reading the clone raises; whatever is wrong with one file or source is a reason in the draft.
+    `readers` are the Applications for which nothing is due: what they are rendered to must stay the same, or
+    change by verified copies alone. Raises what reading the clone raises; whatever is wrong with one file or
+    source is a reason in the draft.
     """
     tree = Tree({path: entry.mode for path, entry in branch.tree(commit).items()})
-    read = [files_to_read(part.application, source, tree) for part in parts for source in part.sources]
-    files = branch.read(commit, {path for paths in read for path in paths})
-    made = Draft(commit)
-    # what one Application's edit made of a file is what the next one finds there
-    contents = dict(files.contents) | dict.fromkeys(files.refused, b"")
+    reading = _read(branch, commit, tree, (*parts, *readers))
+    refused: dict[ImageChange, Left] = {}
+    while True:
+        made = _edited(commit, [part.without(refused) for part in parts], tree, reading, renderer)
+        odd = _disturbed(made, (*parts, *readers), tree, reading, renderer)
+        if not odd:
+            made.left += refused.values()
+            return made
+        refused |= odd
+
+
+def _edited(commit: str, parts: Sequence[Part], tree: Tree, reading: "_Reading", renderer: Renderer) -> Draft:
+    editing = _Editing(
+        tree=tree,
+        # what one Application's edit made of a file is what the next one finds there
+        contents=dict(reading.contents),
+        unread=reading.refused,
+        renderer=renderer,
+        copies=_copies(parts),
+        shared=reading.shared,
+        made=Draft(commit),
+    )
     for part in parts:
-        _edit(part, tree=tree, contents=contents, refused=files.refused, made=made)
-    made.before = {path: files.contents[path] for path in made.files}
+        editing.edit(part)
+    made = editing.made
+    made.before = {path: reading.contents[path] for path in made.files}
     return made
 
 
-def _edit(
-    part: Part, *, tree: Tree, contents: dict[str, bytes], refused: Mapping[str, str], made: Draft
-) -> None:
-    wanted = {_replacement(due): due.change for due in part.due}
-    why: dict[Replacement, Refused] = {}
-    # where several sources have the same object, the last one holds
-    for source in reversed(part.sources):
-        open_ones = [
-            replacement for replacement in wanted if replacement not in why or _elsewhere(why[replacement])
-        ]
-        if not open_ones:
-            break
-        result = edit_source(part.application, source, open_ones, tree=tree, contents=contents)
-        result = _safe(result, wanted)
-        contents.update(result.edits)
-        made.files.update(result.edits)
-        for replaced in result.replaced:
-            change = wanted.pop(replaced.replacement)
-            made.edited.append(change)
-            made.places[change] = Written(replaced.path, replaced.line)
-        made.done += [wanted.pop(replacement) for replacement in result.done]
-        why |= {refusal.replacement: refusal for refusal in result.refused}
-    for replacement, change in wanted.items():
-        refusal = why.get(replacement)
-        if refusal is not None and not (part.elsewhere and refusal.reason == Reason.NOT_FOUND_IN_SOURCE):
-            made.left.append(Left(change, refusal.reason, _explained(refusal, part, refused)))
+def _copies(parts: Iterable[Part]) -> dict[Reference, str]:
+    return {due.change.source: str(due.change.backup) for part in parts for due in part.due}
+
+
+def _disturbed(
+    made: Draft, parts: Sequence[Part], tree: Tree, reading: "_Reading", renderer: Renderer
+) -> dict[ImageChange, Left]:
+    """The changes in files from which an Application is rendered that would change in more than copies."""
+    copies = {change.source: str(change.backup) for change in made.edited}
+    after = {**reading.contents, **made.files}
+    found: dict[ImageChange, Left] = {}
+    for number, source, read in reading.rendered:
+        touched = read & made.files.keys()
+        if not touched:
+            continue
+        application = parts[number].application
+        render = partial(render_source, application, source, tree=tree, renderer=renderer)
+        try:
+            before = render(contents=reading.contents)
+            again = partial(render, contents=reading.contents, again=True)
+            proven(before, render(contents=after), copies=copies, again=again)
+        except GitopsBackupError as error:
+            who = f"the Application {application.namespace}/{application.name}"
+            for change in made.edited:
+                path = made.places[change].path
+                if path in touched:
+                    message = f"{one_line(path)} is read for {who}, too: {error.message}"
+                    found[change] = Left(change, Reason.PROOF_FAILED, message)
+    return found
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What was read of a commit.
+
+    `rendered` are the sources that take a renderer, each with the number of its part and the files that it
+    is read from; `shared` are the files that several sources are read from.
+    """
+
+    contents: dict[str, bytes] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    rendered: list[tuple[int, Source, frozenset[str]]] = field(default_factory=list)
+    shared: frozenset[str] = frozenset()
+
+
+def _read(branch: Branch, commit: str, tree: Tree, parts: Sequence[Part]) -> _Reading:
+    """All files that the sources are read from: some of them say which others there are."""
+    reading = _Reading()
+    open_ones = [(number, source) for number, part in enumerate(parts) for source in part.sources]
+    readers: Counter[str] = Counter()
+    while open_ones:
+        unknown: set[str] = set()
+        again: list[tuple[int, Source]] = []
+        for number, source in open_ones:
+            named = files_to_read(parts[number].application, source, tree, reading.contents)
+            new = named.paths - reading.contents.keys() - reading.refused.keys()
+            unknown |= new
+            if new and named.rendered:
+                again.append((number, source))
+                continue
+            readers.update(named.paths)
+            if named.rendered:
+                reading.rendered.append((number, source, named.paths))
+        if unknown:
+            files = branch.read(commit, unknown)
+            reading.contents |= files.contents
+            gone = unknown - files.contents.keys()
+            reading.refused |= {**dict.fromkeys(gone, "is not there"), **files.refused}
+        open_ones = again
+    reading.shared = frozenset(path for path, count in readers.items() if count > 1)
+    return reading
+
+
+@dataclass(slots=True)
+class _Editing:
+    """One edit after the other, each on what the ones before have made of the files."""
+
+    tree: Tree
+    contents: dict[str, bytes]
+    unread: Mapping[str, str]
+    renderer: Renderer
+    copies: Mapping[Reference, str]
+    shared: frozenset[str]
+    made: Draft
+
+    def edit(self, part: Part) -> None:
+        wanted = {_replacement(due): due.change for due in part.due}
+        why: dict[Replacement, Refused] = {}
+        # where several sources have the same object, the last one holds
+        for source in reversed(part.sources):
+            open_ones = [
+                replacement
+                for replacement in wanted
+                if replacement not in why or _elsewhere(why[replacement])
+            ]
+            if not open_ones:
+                break
+            result = edit_source(
+                part.application,
+                source,
+                open_ones,
+                tree=self.tree,
+                contents=self.contents,
+                renderer=self.renderer,
+                copies=self.copies,
+                shared=self.shared,
+            )
+            self.contents.update(result.edits)
+            self.made.files.update(result.edits)
+            for replaced in result.replaced:
+                change = wanted.pop(replaced.replacement)
+                self.made.edited.append(change)
+                self.made.places[change] = Written(replaced.path, replaced.line)
+            self.made.done += [wanted.pop(replacement) for replacement in result.done]
+            why |= {refusal.replacement: refusal for refusal in result.refused}
+        for replacement, change in wanted.items():
+            refusal = why.get(replacement)
+            if refusal is not None and not (part.elsewhere and refusal.reason == Reason.NOT_FOUND_IN_SOURCE):
+                explained = _explained(refusal, part, self.unread)
+                self.made.left.append(Left(change, refusal.reason, explained))
 
 
 def _elsewhere(refusal: Refused) -> bool:
@@ -184,20 +309,6 @@ def _replacement(due: DueChange) -> Replacement:
         old=change.source,
         new=str(change.backup),
     )
-
-
-def _safe(result: ShapeResult, wanted: Mapping[Replacement, ImageChange]) -> ShapeResult:
-    """The result, if all that its files name afterwards is as before, or a backup known to be good."""
-    good = {replacement.new for replacement in wanted}
-    stranger = next((use for use in result.images if use.now not in {use.before, *good}), None)
-    if stranger is None:
-        return result
-    refused = [Refused(r.replacement, Reason.PROOF_FAILED, _strange(stranger)) for r in result.replaced]
-    return ShapeResult(done=result.done, refused=(*result.refused, *refused))
-
-
-def _strange(use: ImageUse) -> str:
-    return f"{use.path}, line {use.line}, would say {use.now}, of which no verified copy is known"
 
 
 def _explained(refusal: Refused, part: Part, unread: Mapping[str, str]) -> str:

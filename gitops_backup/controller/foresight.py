@@ -14,6 +14,7 @@ from gitops_backup.domain.workloads import WorkloadKey
 from gitops_backup.errors import GitopsBackupError
 from gitops_backup.sources.applications import Application, Source
 from gitops_backup.sources.edits import unified_diff
+from gitops_backup.sources.rendering import Renderer
 
 ContainerKey = tuple[WorkloadKey, str]
 Obstacle = tuple[Reason, str]
@@ -58,14 +59,19 @@ class Git(Protocol):
         """A branch of a repository; None is its default branch."""
 
 
-def foresee(plan: Plan, inventory: Inventory, git: Git) -> Future:
+def foresee(plan: Plan, inventory: Inventory, git: Git, *, renderer: Renderer) -> Future:
     """What would be written for a plan, with every image copied that is to be copied."""
     due = _due_by_application(plan)
-    looks = _Looks(git)
+    looks = _Looks(git, renderer)
+    quiet: list[Application] = []
     for application in inventory.applications():
         changes = due.get(f"{application.namespace}/{application.name}")
         if changes:
             looks.prepare(application, tuple(changes))
+        else:
+            quiet.append(application)
+    for application in quiet:
+        looks.take_along(application)
     looks.draft()
     patches = (_patched(workload) for workload in plan.workloads if workload.route == Route.PATCH)
     return Future(
@@ -79,14 +85,16 @@ def foresee(plan: Plan, inventory: Inventory, git: Git) -> Future:
 class _Looks:
     """Looks at branches: one for each, however many Applications deploy from it and however they name it."""
 
-    def __init__(self, git: Git) -> None:
+    def __init__(self, git: Git, renderer: Renderer) -> None:
         self.places: dict[ContainerKey, Place] = {}
         self.changes: list[Change] = []
         self.problems: list[str] = []
         self._git = git
+        self._renderer = renderer
         self._named: dict[Target, Target | str] = {}
         self._branches: dict[Target, Branch] = {}
         self._parts: dict[Target, list[Part]] = {}
+        self._readers: dict[Target, list[Part]] = {}
         self._said: dict[ContainerKey, list[Obstacle]] = {}
 
     def prepare(self, application: Application, due: tuple[DueChange, ...]) -> None:
@@ -104,12 +112,24 @@ class _Looks:
             part = Part(application, tuple(sources), due, elsewhere)
             self._parts.setdefault(target, []).append(part)
 
+    def take_along(self, application: Application) -> None:
+        """Take note of an Application for which nothing is due, on branches where something is for others."""
+        repositories = {target.repository for target in self._parts}
+        for source in application.sources:
+            target = target_of(source)
+            if target.blocked is None and target.repository in repositories:
+                branch = self._open(target)
+                if isinstance(branch, Target) and branch in self._parts:
+                    self._readers.setdefault(branch, []).append(Part(application, (source,), ()))
+
     def draft(self) -> None:
         """Draft all that is due on each branch."""
         for target, parts in sorted(self._parts.items(), key=lambda item: str(item[0])):
             branch = self._branches[target]
             try:
-                drafted = draft(branch, branch.fetch().commit, parts)
+                readers = self._readers.get(target, ())
+                commit = branch.fetch().commit
+                drafted = draft(branch, commit, parts, renderer=self._renderer, readers=readers)
             except GitopsBackupError as error:
                 problem = self._problem(target, error)
                 for part in parts:

@@ -8,7 +8,7 @@ Argo CD has to be told follows from what the Applications say they were compared
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -30,6 +30,7 @@ from gitops_backup.domain.rewrites import reverted
 from gitops_backup.errors import Conflict, GitopsBackupError
 from gitops_backup.registry.failures import CopyFailed
 from gitops_backup.sources.applications import Application
+from gitops_backup.sources.rendering import Renderer
 
 _LONGEST_WAIT_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 30.0
@@ -60,9 +61,13 @@ class Cluster(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """What a branch is to be changed for: by Application, and whether first copies are still under way."""
+    """What a branch is to be changed for: by Application, and whether first copies are still under way.
+
+    `readers` are the Applications that are deployed from it, too, and for which nothing is due.
+    """
 
     parts: tuple[Part, ...]
+    readers: tuple[Part, ...]
     unsettled: bool
 
 
@@ -75,6 +80,7 @@ class RepositoryReconciler(Reconciler):
     """
 
     git: Git
+    renderer: Renderer
     cluster: Cluster
     registry: BackupRegistry
     record: Callable[[str], None]
@@ -118,10 +124,11 @@ class RepositoryReconciler(Reconciler):
         if not due.parts:
             return DONE
         head = branch.fetch()
-        drafted = draft(branch, head.commit, due.parts)
+        drafted = draft(branch, head.commit, due.parts, renderer=self.renderer, readers=due.readers)
         refused = self._refused(branch, drafted)
         if refused:
-            drafted = draft(branch, head.commit, _without(due.parts, refused))
+            parts = [part.without(refused) for part in due.parts]
+            drafted = draft(branch, head.commit, parts, renderer=self.renderer, readers=due.readers)
         self._explain(drafted)
         if drafted.files:
             self._decide_again(target, drafted)
@@ -140,6 +147,7 @@ class RepositoryReconciler(Reconciler):
 
     def _due(self, target: Target, facts: Facts) -> _Due:
         found: list[Part] = []
+        readers: list[Part] = []
         unsettled = False
         for application in self.inventory.applications():
             here = tuple(s for s in application.sources if self._same(target_of(s), target))
@@ -151,10 +159,9 @@ class RepositoryReconciler(Reconciler):
                 if plan.route == Route.COMMIT:
                     changes += self._changes(plan, application)
                     unsettled |= any(_unsettled(plan))
-            if changes:
-                elsewhere = len(here) < len(application.sources)
-                found.append(Part(application, here, tuple(changes), elsewhere))
-        return _Due(tuple(found), unsettled)
+            elsewhere = len(here) < len(application.sources)
+            (found if changes else readers).append(Part(application, here, tuple(changes), elsewhere))
+        return _Due(tuple(found), tuple(readers), unsettled)
 
     def _same(self, one: Target, target: Target) -> bool:
         branch = one.branch or self._default_branches.get(one.repository)
@@ -337,8 +344,3 @@ class RepositoryReconciler(Reconciler):
 def _unsettled(plan: WorkloadPlan) -> Iterable[bool]:
     for use in plan.uses:
         yield use.external and use.action in {Action.COPY, Action.WAIT}
-
-
-def _without(parts: Iterable[Part], refused: frozenset[ImageChange]) -> tuple[Part, ...]:
-    left = (replace(part, due=tuple(d for d in part.due if d.change not in refused)) for part in parts)
-    return tuple(part for part in left if part.due)

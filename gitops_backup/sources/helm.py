@@ -6,17 +6,18 @@ follows which texts to change, and a third rendering shows whether images become
 changes. Texts that are only alike are left out of the second rendering unless the others do not suffice,
 because marks in them may change what the chart does.
 
-What the live Application sets itself overrides what a file says, and is not written here.
+What the live Application sets itself overrides what a file says, and is not written here. Custom resource
+definitions that lie in the chart's folder for them are not rendered: no value changes them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from gitops_backup.domain.images import InvalidReference, Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
-from gitops_backup.sources.chart_texts import How, Text, line_in, texts_of, written
+from gitops_backup.sources.chart_texts import How, Search, Text, line_in, written
 from gitops_backup.sources.charts import Chart, read_chart
 from gitops_backup.sources.compositions import Composition, NoCopy, NotWritable, solve
 from gitops_backup.sources.documents import InvalidManifest
@@ -66,31 +67,28 @@ def edit_chart(
     Of `images` in the result, those are listed that change.
     """
     try:
-        chart = read_chart(folder, options=options, tree=tree, contents=contents, refs=refs)
+        rendering = _rendering(
+            folder=folder,
+            options=options,
+            release=release,
+            namespace=namespace,
+            tree=tree,
+            contents=contents,
+            renderer=renderer,
+            refs=refs,
+            shared=shared,
+        )
     except UnusableChart as error:
         return _all_refused(replacements, error.reason, error.message)
-    asking = HelmOptions(
-        release=options.release or release,
-        namespace=options.namespace or namespace,
-        value_files=chart.value_files,
-        values=options.values,
-        parameters=options.parameters,
-        skip_crds=options.skip_crds,
-        skip_schema_validation=options.skip_schema_validation,
-        skip_tests=options.skip_tests,
-        kube_version=options.kube_version,
-        api_versions=options.api_versions,
-    )
-    rendering = _Rendering(chart, asking, namespace, renderer, shared)
     source = f"the chart in {one_line(folder) or 'the root of the repository'}"
     try:
-        before = rendering.of(chart.files, asking)
+        before = rendering.of(rendering.chart.files, rendering.options)
     except (RenderFailed, InvalidRendering) as error:
         message = f"{source} cannot be rendered: {error.message}"
         return _all_refused(replacements, Reason.UNSUPPORTED_SOURCE, message)
     sorted_out = asked(replacements, before, source=source)
     copies = {**copies, **{each.old: each.new for each in sorted_out.due}}
-    plan = _plan(sorted_out.due, rendering, before, copies, words=_Words(chart, source, options.values_field))
+    plan = _plan(sorted_out.due, rendering, before, copies, words=_Words(rendering.chart, source, options))
     result = _Proof(rendering, before, copies, plan.compositions).of(plan.solved)
     return ShapeResult(
         edits=result.edits,
@@ -99,6 +97,63 @@ def edit_chart(
         refused=(*sorted_out.refused, *plan.refused, *result.refused),
         images=result.images,
     )
+
+
+def render_chart(
+    *,
+    folder: str,
+    options: HelmBlock,
+    release: str,
+    namespace: str,
+    tree: Tree,
+    contents: Files,
+    renderer: Renderer,
+    refs: AbstractSet[str] = frozenset(),
+    again: bool = False,
+) -> tuple[Rendered, ...]:
+    """What Argo CD would render of a chart; with `again`, even if that was rendered before.
+
+    Raises `UnusableChart`, `RenderFailed` and `InvalidRendering`.
+    """
+    rendering = _rendering(
+        folder=folder,
+        options=options,
+        release=release,
+        namespace=namespace,
+        tree=tree,
+        contents=contents,
+        renderer=renderer,
+        refs=refs,
+    )
+    return rendering.of(rendering.chart.files, rendering.options, again=again)
+
+
+def _rendering(
+    *,
+    folder: str,
+    options: HelmBlock,
+    release: str,
+    namespace: str,
+    tree: Tree,
+    contents: Files,
+    renderer: Renderer,
+    refs: AbstractSet[str],
+    shared: AbstractSet[str] = frozenset(),
+) -> "_Rendering":
+    chart = read_chart(folder, options=options, tree=tree, contents=contents, refs=refs)
+    asking = HelmOptions(
+        release=options.release or release,
+        namespace=options.namespace or namespace,
+        value_files=chart.value_files,
+        values=options.values,
+        parameters=options.parameters,
+        skip_crds=True,
+        skip_schema_validation=options.skip_schema_validation,
+        skip_tests=options.skip_tests,
+        kube_version=options.kube_version,
+        api_versions=options.api_versions,
+    )
+    return _Rendering(chart, asking, namespace, renderer, shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,23 +238,33 @@ def _plan(
         return _Plan()
     targets = _targets(images_of(before), copies)
     names, wholes = {_name(image.text) for image in targets}, {image.text for image in targets}
-    texts = texts_of(rendering.chart, rendering.options, names=names, images=wholes, shared=rendering.shared)
+    search = Search(rendering.chart, rendering.options, names=names, shared=rendering.shared)
+    texts = search.texts(wholes)
     likely = [text for text in texts if text.likely]
-    plan: _Plan | None = None
-    for candidates in (likely, texts) if len(likely) < len(texts) else (texts,):
-        try:
-            findings = _findings(candidates, rendering, before)
-        except _Unwritten as error:
-            if plan is None:
-                message = f"{words.source} cannot be rendered with another image: {error.message}"
-                plan = _Plan(refused=[Refused(each, Reason.PROOF_FAILED, message) for each in due])
-            continue
-        found = _solutions(due, findings, targets, words)
-        if plan is None or len(found.solved) > len(plan.solved) or not plan.compositions:
-            plan = found
-        if not plan.refused:
-            break
-    return plan or _Plan()
+    try:
+        plan = _solutions(due, _findings(likely, rendering, before), targets, words)
+    except _Unwritten as error:
+        message = f"{words.source} cannot be rendered with another image: {error.message}"
+        plan = _Plan(refused=[Refused(each, Reason.PROOF_FAILED, message) for each in due])
+    texts += search.registries(_hosts(plan.compositions.values()))
+    if not plan.refused or len(texts) == len(likely):
+        return plan
+    try:
+        other = _solutions(due, _findings(texts, rendering, before), targets, words)
+    except _Unwritten:
+        return plan
+    return other if len(other.solved) > len(plan.solved) else plan
+
+
+def _hosts(compositions: Iterable[Composition[Text]]) -> Mapping[Text, str]:
+    """The hosts that a template itself puts before a text, where that is always the same one."""
+    hosts: dict[Text, set[str]] = {}
+    for composition in compositions:
+        first = next(iter(composition.segments), None)
+        if first is not None and first.end == len(composition.name):
+            host, slash, rest = composition.name[: first.start].partition("/")
+            hosts.setdefault(first.piece, set()).add(host if slash and not rest else "")
+    return {text: found.pop() for text, found in hosts.items() if len(found) == 1 and found != {""}}
 
 
 def _findings(texts: Sequence[Text], rendering: _Rendering, before: Sequence[Rendered]) -> _Findings:
@@ -356,7 +421,7 @@ class _Words:
 
     chart: Chart
     source: str
-    values_field: str
+    options: HelmBlock
 
     def no_copy(self, text: Text, image: RenderedImage) -> str:
         """A text also feeds an image without a copy."""
@@ -396,8 +461,9 @@ class _Words:
 
     def _field(self, text: Text) -> str:
         if text.how == How.PARAMETER:
-            return f"helm.parameters[{one_line(text.path)}]"
-        return f"helm.{self.values_field}.{one_line('.'.join(map(str, text.keys)))}"
+            return f"{self.options.place}.parameters[{one_line(text.path)}]"
+        field = f"{self.options.place}.{self.options.values_field}"
+        return f"{field}.{one_line('.'.join(map(str, text.keys)))}"
 
 
 def _place(text: Text, chart: Chart) -> str:

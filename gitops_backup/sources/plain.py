@@ -77,26 +77,22 @@ def edit_directory(
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """The files with pod templates, which of them holds each workload, and what could not be read."""
+    """The files with pod templates, which of them holds each workload, and what is no YAML."""
 
     files: dict[str, tuple[File, tuple[Manifest, ...]]]
     holding: dict[ObjectId, str]
     invalid: list[InvalidManifest]
-    unread: list[str]
 
 
 def _read(
     listing: Listing, contents: Mapping[str, bytes], workloads: set[ObjectId], namespace: str
 ) -> _Reading:
-    reading = _Reading({}, {}, [], [])
+    reading = _Reading({}, {}, [])
     names = {workload.name.encode() for workload in workloads}
     kinds = {workload.kind.encode() for workload in workloads}
     for path in listing.manifests:
         content = contents.get(path)
-        if content is None:
-            reading.unread.append(path)
-            continue
-        if not _may_describe(content, names, kinds) or skips(content):
+        if content is None or not _may_describe(content, names, kinds) or skips(content):
             continue
         try:
             file = File.read(path, content)
@@ -150,7 +146,6 @@ class _Missing:
             if name in self.contents[error.path]:
                 return Refused(replacement, Reason.INVALID_MANIFEST, error.message)
         for paths, what in (
-            (self.reading.unread, "not a file that can be read"),
             (self.listing.links, "a symbolic link, which is not followed"),
             (self.listing.programs, "jsonnet, which is not evaluated"),
         ):

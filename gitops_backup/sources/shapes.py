@@ -1,30 +1,60 @@
 """The shapes that a source can have: each is edited by its own function, and what cannot be edited is named.
 
+Which files a source is read from follows from what some of them say: `files_to_read` is asked again with the
+contents of what it named, until it names nothing new.
+
 A source that is read by several Applications is edited once for each, one after the other, each time on what
 the one before has made of it: then each edit is proven by itself, and they cannot overlap.
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
+from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application, Source
+from gitops_backup.sources.charts import files_of_chart
 from gitops_backup.sources.directory import list_files
+from gitops_backup.sources.helm import edit_chart, render_chart
 from gitops_backup.sources.kinds import SourceKind, kind_of_source
+from gitops_backup.sources.kustomize import (
+    edit_kustomization,
+    files_of_kustomization,
+    render_kustomization,
+)
 from gitops_backup.sources.plain import edit_directory
+from gitops_backup.sources.rendered import Rendered
+from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import Refused, Replacement, ShapeResult
 from gitops_backup.sources.trees import Tree, folder_of
 
 
-def files_to_read(application: Application, source: Source, tree: Tree) -> tuple[str, ...]:
-    """The paths of the files that `edit_source` looks into."""
+class ToRead(NamedTuple):
+    """The files that a source is read from; where it is `rendered`, their contents may name more."""
+
+    paths: frozenset[str]
+    rendered: bool
+
+
+def files_to_read(
+    application: Application, source: Source, tree: Tree, contents: Mapping[str, bytes]
+) -> ToRead:
+    """What `edit_source` looks into, as far as the contents that are known tell."""
     folder = folder_of(source.path)
-    if (
-        folder is None
-        or kind_of_source(application, source, folder=folder, tree=tree) != SourceKind.DIRECTORY
-    ):
-        return ()
-    return list_files(tree, folder, source.directory).manifests
+    kind = kind_of_source(application, source, folder=folder, tree=tree) if folder is not None else None
+    match kind:
+        case SourceKind.DIRECTORY if folder is not None:
+            return ToRead(frozenset(list_files(tree, folder, source.directory).manifests), rendered=False)
+        case SourceKind.KUSTOMIZE if folder is not None:
+            paths = files_of_kustomization(folder, options=source.kustomize, tree=tree, contents=contents)
+            return ToRead(paths, rendered=True)
+        case SourceKind.HELM if folder is not None:
+            refs = _refs(application, source)
+            paths = files_of_chart(folder, options=source.helm, tree=tree, contents=contents, refs=refs)
+            return ToRead(paths, rendered=True)
+    return ToRead(frozenset(), rendered=False)
 
 
 def edit_source(
@@ -34,32 +64,109 @@ def edit_source(
     *,
     tree: Tree,
     contents: Mapping[str, bytes],
+    renderer: Renderer,
+    copies: Mapping[Reference, str],
+    shared: AbstractSet[str] = frozenset(),
 ) -> ShapeResult:
     """What is to change in one source of an Application for these replacements.
 
-    `tree` has the paths of the commit that the edit is for; those outside of the source may be missing.
-    `contents` has the bytes of the files that `files_to_read` names; one that is not there is as one that
-    cannot be read.
+    `tree` has the paths of the commit that the edit is for. `contents` has the bytes of the files that
+    `files_to_read` names; one that is not there is as one that cannot be read. `copies` has the reference of
+    the verified copy of each image that may become its copy in passing; `shared` are the files that other
+    Applications are read from, too.
     """
     folder = folder_of(source.path)
     if folder is None:
         message = f"the path {one_line(source.path)} leads out of the repository"
         return _refused(replacements, Reason.NOT_FOUND_IN_SOURCE, message)
     kind = kind_of_source(application, source, folder=folder, tree=tree)
-    if kind != SourceKind.DIRECTORY:
+    if kind not in _WRITABLE:
         return _unsupported(source, kind, folder, replacements)
     link = tree.link_towards(folder)
     if link is not None:
         message = f"{one_line(link)} is a symbolic link, which is not followed"
         return _refused(replacements, Reason.UNSUPPORTED_SOURCE, message)
-    return edit_directory(
+    namespace = application.destination_namespace
+    if kind == SourceKind.DIRECTORY:
+        return edit_directory(
+            replacements,
+            folder=folder,
+            options=source.directory,
+            namespace=namespace,
+            tree=tree,
+            contents=contents,
+        )
+    if kind == SourceKind.KUSTOMIZE:
+        return edit_kustomization(
+            replacements,
+            folder=folder,
+            options=source.kustomize,
+            namespace=namespace,
+            tree=tree,
+            contents=contents,
+            renderer=renderer,
+            copies=copies,
+        )
+    return edit_chart(
         replacements,
         folder=folder,
-        options=source.directory,
-        namespace=application.destination_namespace,
+        options=source.helm,
+        release=application.name,
+        namespace=namespace,
         tree=tree,
         contents=contents,
+        renderer=renderer,
+        copies=copies,
+        refs=_refs(application, source),
+        shared=shared,
     )
+
+
+def render_source(
+    application: Application,
+    source: Source,
+    *,
+    tree: Tree,
+    contents: Mapping[str, bytes],
+    renderer: Renderer,
+    again: bool = False,
+) -> tuple[Rendered, ...]:
+    """What Argo CD would render of a source; nothing where that takes no renderer.
+
+    With `again`, it is rendered even if that was done before. Raises a `GitopsBackupError` where that fails.
+    """
+    folder = folder_of(source.path)
+    kind = kind_of_source(application, source, folder=folder, tree=tree) if folder is not None else None
+    namespace = application.destination_namespace
+    if folder is not None and kind == SourceKind.KUSTOMIZE:
+        return render_kustomization(
+            folder=folder,
+            options=source.kustomize,
+            namespace=namespace,
+            tree=tree,
+            contents=contents,
+            renderer=renderer,
+        )
+    if folder is not None and kind == SourceKind.HELM:
+        return render_chart(
+            folder=folder,
+            options=source.helm,
+            release=application.name,
+            namespace=namespace,
+            tree=tree,
+            contents=contents,
+            renderer=renderer,
+            refs=_refs(application, source),
+            again=again,
+        )
+    return ()
+
+
+def _refs(application: Application, source: Source) -> frozenset[str]:
+    """The names of those sources of the Application that are on the same commit as this one."""
+    here = source.repository, source.target_revision
+    same = (each for each in application.sources if (each.repository, each.target_revision) == here)
+    return frozenset(each.ref for each in same if each.ref)
 
 
 def _unsupported(
@@ -83,9 +190,8 @@ def _refused(replacements: Sequence[Replacement], reason: Reason, message: str) 
     return ShapeResult(refused=tuple(Refused(replacement, reason, message) for replacement in replacements))
 
 
+_WRITABLE = frozenset({SourceKind.DIRECTORY, SourceKind.KUSTOMIZE, SourceKind.HELM})
 _NAMES = {
-    SourceKind.KUSTOMIZE: "a kustomization in {path}",
-    SourceKind.HELM: "a Helm chart in {path}",
     SourceKind.PLUGIN: "rendered by a config management plugin from {path}",
     SourceKind.CHART_REPOSITORY: "the chart {chart} from a chart repository, which is not in Git",
     SourceKind.OCI_ARTIFACT: "an OCI artifact, which is not in Git",

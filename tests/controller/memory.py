@@ -6,11 +6,15 @@ It can be read and not written: drafts and the dry run write nothing, and one th
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from gitops_backup.errors import GitopsBackupError
+from gitops_backup.rendering.renderer import LocalRenderer
 
 LARGEST = 10_000
 COMMIT = "c" * 40
+NO_RENDERER = LocalRenderer(scratch=Path("/nonexistent"))
+"""One without programs: where something has to be rendered, that fails."""
 
 
 class Away(GitopsBackupError):

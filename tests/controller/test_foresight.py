@@ -9,7 +9,7 @@ from gitops_backup.domain.policy import Mode, Policy
 from gitops_backup.domain.workloads import Workload
 from gitops_backup.sources.applications import Application
 from tests.controller.cluster import application, backup, inventory, policy, source, workload
-from tests.controller.memory import COMMIT, MemoryBranch, MemoryGit, manifest
+from tests.controller.memory import COMMIT, NO_RENDERER, MemoryBranch, MemoryGit, manifest
 
 Thing = Workload | ImageBackup | Application
 
@@ -24,7 +24,8 @@ def _foreseen(
 ) -> Future:
     rules = rules or policy()
     known = inventory(*things, rules=rules)
-    return foresee(plan(known, rules), known, MemoryGit({url: list(b) for url, b in repositories.items()}))
+    git = MemoryGit({url: list(b) for url, b in repositories.items()})
+    return foresee(plan(known, rules), known, git, renderer=NO_RENDERER)
 
 
 def _obstacles(future: Future) -> dict[str, str]:
@@ -63,7 +64,7 @@ def test_the_default_branch_and_its_name_are_one_branch() -> None:
         application("a", source(_URL), of=[web]),
         application("b", source(_URL, revision="main"), of=[api]),
     )
-    future = foresee(plan(known, policy()), known, git)
+    future = foresee(plan(known, policy()), known, git, renderer=NO_RENDERER)
     (change,) = future.changes
     assert change.diff.count("\n+ ") == 2
     assert git.opened == [(_URL, None), (_URL, "main")]
@@ -178,6 +179,6 @@ def test_in_direct_mode_no_repository_is_opened() -> None:
     git = MemoryGit({})
     rules = policy(Mode.DIRECT)
     known = inventory(web, application("shop", source(_URL), of=[web]), rules=rules)
-    future = foresee(plan(known, rules), known, git)
+    future = foresee(plan(known, rules), known, git, renderer=NO_RENDERER)
     assert [change.path for change in future.changes] == ["Deployment/shop/web"]
     assert git.opened == []

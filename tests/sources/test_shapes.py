@@ -10,6 +10,7 @@ import yaml
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import WorkloadKey
+from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.replacements import ObjectId, Replacement, ShapeResult
 from gitops_backup.sources.shapes import edit_source, files_to_read
@@ -94,17 +95,19 @@ def test_several_applications_can_read_one_file() -> None:
 API = replacement(ObjectId("apps", "Deployment", "shop", "api"))
 RECURSIVE = {"directory": {"recurse": True}}
 WEB_YAML = deployment("image: nginx:1.25")
-UNSUPPORTED: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
-    "a kustomization": ({}, {"kustomization.yml": ""}, "a kustomization in app"),
-    "a chart": ({}, {"Chart.yaml": ""}, "a Helm chart in app"),
-    "a chart by another name": ({}, {"MyChart.yaml": ""}, "a Helm chart in app"),
-    "a chart with a kustomization": ({}, {"Chart.yaml": "", "Kustomization": ""}, "a kustomization in app"),
-    "said to be Helm": ({"helm": {}}, {}, "a Helm chart in app"),
+RENDERED: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
+    "a kustomization": ({}, {"kustomization.yml": "resources: []"}, "kustomize"),
+    "a chart": ({}, {"Chart.yaml": "name: web"}, "helm"),
+    "a chart by another name": ({}, {"MyChart.yaml": ""}, "helm"),
+    "a chart with a kustomization": ({}, {"Chart.yaml": "", "Kustomization": "resources: []"}, "kustomize"),
+    "said to be Helm": ({"helm": {}}, {"kustomization.yaml": ""}, "helm"),
     "said to be Kustomize": (
         {"kustomize": {"namePrefix": "x"}},
-        {"Chart.yaml": ""},
-        "a kustomization in app",
+        {"Chart.yaml": "", "kustomization.yaml": "resources: []"},
+        "kustomize",
     ),
+}
+UNSUPPORTED: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
     "a plugin": ({"plugin": {"name": "x"}}, {}, "rendered by a config management plugin from app"),
     "two kinds": ({"plugin": {}, "directory": {}}, {}, "of two kinds at once, which Argo CD refuses"),
     "a chart repository": (
@@ -129,6 +132,17 @@ UNSUPPORTED: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
         "a folder, app, with parameters of its own in .argocd-source.yaml",
     ),
 }
+
+
+@pytest.mark.parametrize("case", RENDERED.values(), ids=RENDERED.keys())
+def test_what_has_to_be_rendered_is_left_where_there_is_no_renderer(
+    case: tuple[dict[str, Any], dict[str, str], str],
+) -> None:
+    """The reason says which program is missing."""
+    source, beside, program = case
+    contents = {f"app/{path}": text.encode() for path, text in (beside | {"web.yaml": WEB_YAML}).items()}
+    (refused,) = edit(app(source), contents).refused
+    assert refused.message.endswith(f"cannot be rendered: {program} is not installed")
 
 
 @pytest.mark.parametrize("case", UNSUPPORTED.values(), ids=UNSUPPORTED.keys())
@@ -173,10 +187,10 @@ def test_a_hydrated_source_is_named() -> None:
 
 def test_an_override_comes_before_the_kind() -> None:
     """An image that the live Application sets would not follow Git, whatever the source is."""
-    source = {"kustomize": {"images": ["nginx=nginx:1.25"]}}
+    source = {"plugin": {}, "helm": {"parameters": [{"name": "image", "value": "nginx:1.25"}]}}
     result = edit(app(source), {"app/web.yaml": WEB_YAML.encode()}, reading=[])
     assert [(r.reason, r.message) for r in result.refused] == [
-        (Reason.OVERRIDDEN, "spec.source.kustomize.images[0] of the live Application sets nginx=nginx:1.25")
+        (Reason.OVERRIDDEN, "spec.source.helm.parameters[image] of the live Application sets nginx:1.25")
     ]
 
 
@@ -187,7 +201,7 @@ def test_an_override_comes_before_the_kind() -> None:
         ("linked/deeper", Reason.UNSUPPORTED_SOURCE, "linked is a symbolic link, which is not followed"),
         ("links", Reason.UNSUPPORTED_SOURCE, "links/web.yaml is a symbolic link, which is not followed"),
         ("programs", Reason.UNSUPPORTED_SOURCE, "programs/web.jsonnet is jsonnet, which is not evaluated"),
-        ("unread", Reason.UNSUPPORTED_SOURCE, "unread/web.yaml is not a file that can be read"),
+        ("unread", Reason.NOT_FOUND_IN_SOURCE, "no manifest in unread describes Deployment shop/web"),
         ("none", Reason.NOT_FOUND_IN_SOURCE, "no manifest in none describes Deployment shop/web"),
         ("../x", Reason.NOT_FOUND_IN_SOURCE, "the path ../x leads out of the repository"),
         (
@@ -207,7 +221,7 @@ def test_what_hides_a_workload_is_named(path: str, reason: Reason, message: str)
         "sub": "160000",
     }
     application = app({"path": path})
-    result = edit_source(application, application.sources[0], [replacement()], tree=Tree(modes), contents={})
+    result = _edited(application, [replacement()], tree=Tree(modes), contents={})
     assert [(refused.reason, refused.message) for refused in result.refused] == [(reason, message)]
 
 
@@ -220,11 +234,25 @@ def edit(
 ) -> ShapeResult:
     """What comes of the first source; `reading`, where given, are the files that it may look into."""
     source, tree = application.sources[0], Tree(dict.fromkeys(contents, "100644"))
-    to_read = files_to_read(application, source, tree)
+    to_read = files_to_read(application, source, tree, {}).paths
     if reading is not None:
-        assert list(to_read) == reading
+        assert sorted(to_read) == reading
     readable = {path: contents[path] for path in to_read}
-    return edit_source(application, source, replacements or [replacement()], tree=tree, contents=readable)
+    return _edited(application, replacements or [replacement()], tree=tree, contents=readable)
+
+
+def _edited(
+    application: Application, replacements: list[Replacement], *, tree: Tree, contents: dict[str, bytes]
+) -> ShapeResult:
+    return edit_source(
+        application,
+        application.sources[0],
+        replacements,
+        tree=tree,
+        contents=contents,
+        renderer=LocalRenderer(scratch=Path("/nonexistent")),
+        copies={},
+    )
 
 
 def app(source: dict[str, Any], *, status: dict[str, Any] | None = None) -> Application:

@@ -1,0 +1,80 @@
+"""Drafts of branches from which Applications are rendered: files that several of them read."""
+
+from gitops_backup.controller.drafting import Draft, Part, draft
+from gitops_backup.controller.messages import ImageChange
+from gitops_backup.sources.rendering import Renderer
+from tests.controller.cluster import application, source, workload
+from tests.controller.memory import COMMIT, MemoryBranch, manifest
+from tests.controller.test_drafting import part_of
+
+_URL = "https://git.example/shop"
+_NGINX = "bak.example/m/library_nginx"
+
+
+def _branch(*, base_images: bytes = b"") -> MemoryBranch:
+    """Two overlays; the second one has the first one as its base."""
+    return MemoryBranch(
+        {
+            "base/kustomization.yaml": b"resources: [web.yaml]\n" + base_images,
+            "base/web.yaml": manifest("web", "nginx:1.25"),
+            "top/kustomization.yaml": b"resources: [../base]\nnameSuffix: -top\n",
+        }
+    )
+
+
+def _part(name: str, path: str, *images: str) -> Part:
+    made = application(name, source(_URL, path))
+    return part_of(made, *(workload("web" if path == "base" else "web-top", image) for image in images))
+
+
+def _left(drafted: Draft) -> dict[ImageChange, str]:
+    return {left.change: f"{left.reason}: {left.message}" for left in drafted.left}
+
+
+def test_a_base_is_edited_where_its_readers_change_in_copies_alone(renderer: Renderer) -> None:
+    """The overlay upon it has nothing due of its own; it runs the same image."""
+    parts, readers = [_part("base", "base", "nginx:1.25")], [_part("top", "top")]
+    drafted = draft(_branch(), COMMIT, parts, renderer=renderer, readers=readers)
+    assert drafted.files == {
+        "base/kustomization.yaml": b"resources: [web.yaml]\nimages:\n- name: nginx\n  newName: %s\n"
+        % _NGINX.encode()
+    }
+    assert not drafted.left
+
+
+def test_a_base_is_left_where_a_reader_would_change_in_more(renderer: Renderer) -> None:
+    """The overlay patches in another tag, of which there is no copy: what it renders would name one."""
+    branch = _branch()
+    branch.files["top/kustomization.yaml"] += (
+        b"images: [{name: nginx, newTag: '1.26'}, {name: bak.example/m/library_nginx, newTag: '1.27'}]\n"
+    )
+    parts, readers = [_part("base", "base", "nginx:1.25")], [_part("top", "top")]
+    drafted = draft(branch, COMMIT, parts, renderer=renderer, readers=readers)
+    assert not drafted.files
+    ((_, why),) = _left(drafted).items()
+    assert why.startswith(
+        "ProofFailed: base/kustomization.yaml is read for the Application argocd/top, too: "
+    )
+    assert "nginx:1.26" in why
+
+
+def test_what_is_left_does_not_hold_back_the_rest(renderer: Renderer) -> None:
+    """A directory beside it is edited all the same."""
+    branch = _branch()
+    branch.files["top/kustomization.yaml"] += b"images: [{name: nginx, newTag: '1.26'}]\n"
+    branch.files["plain/api.yaml"] = manifest("api", "redis:7")
+    plain = part_of(application("plain", source(_URL, "plain")), workload("api", "redis:7"))
+    parts = [_part("base", "base", "nginx:1.25"), plain]
+    drafted = draft(branch, COMMIT, parts, renderer=renderer, readers=[_part("top", "top")])
+    assert list(drafted.files) == ["plain/api.yaml"]
+    assert len(drafted.left) == 1
+
+
+def test_a_reader_that_cannot_be_rendered_speaks_against_an_edit(renderer: Renderer) -> None:
+    """What would become of it cannot be shown."""
+    branch = _branch()
+    branch.files["top/kustomization.yaml"] += b"patches: [{path: gone.yaml}]\n"
+    parts, readers = [_part("base", "base", "nginx:1.25")], [_part("top", "top")]
+    drafted = draft(branch, COMMIT, parts, renderer=renderer, readers=readers)
+    assert not drafted.files
+    assert len(drafted.left) == 1
