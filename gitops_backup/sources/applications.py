@@ -239,7 +239,7 @@ def _source(source: Object, index: int, place: str) -> Source:
             exclude=_text(directory, "exclude"),
             any_extension=bool(directory.get("disableExtensionFilter")),
         ),
-        helm=HelmBlock.project(_part(source, "helm")),
+        helm=HelmBlock.project(_part(source, "helm"), place=f"{place}.helm"),
         kustomize=KustomizeOptions.project(_part(source, "kustomize"), place=f"{place}.kustomize"),
         overrides=tuple(_overrides(source, place)),
     )

@@ -20,7 +20,7 @@ from gitops_backup.sources.content import KeyIsNoText, content_of
 from gitops_backup.sources.documents import File, InvalidManifest, Position, Steps, line_of
 from gitops_backup.sources.edits import Span, Splice, apply
 from gitops_backup.sources.insertion import insert
-from gitops_backup.sources.mappings import entries
+from gitops_backup.sources.mappings import entries, find
 from gitops_backup.sources.proof import prove
 from gitops_backup.sources.rendering import Files, HelmOptions, Parameter
 from gitops_backup.sources.scalars import rewritten
@@ -31,6 +31,7 @@ _MOST = 1000
 """How many texts are looked at."""
 
 _SHORTEST = 2
+_LONGEST = 1000
 
 
 class How(Enum):
@@ -75,22 +76,6 @@ class Text(NamedTuple):
         return name + self.whole[self.end :]
 
 
-def texts_of(
-    chart: Chart,
-    options: HelmOptions,
-    *,
-    names: AbstractSet[str],
-    images: AbstractSet[str],
-    shared: AbstractSet[str],
-) -> list[Text]:
-    """The texts of a chart that one of these names of images has in it.
-
-    `images` are the whole texts of the images: those are looked for in templates. To value files that are
-    `shared`, nothing is added.
-    """
-    return list(_Search(chart, options, names, shared).all(images))[:_MOST]
-
-
 def written(chart: Chart, options: HelmOptions, texts: Mapping[Text, str]) -> tuple[Files, HelmOptions]:
     """The chart's files and its options with other texts.
 
@@ -125,33 +110,71 @@ def line_in(text: Text, content: bytes) -> int:
     return line
 
 
-class _Search:
+class Search:
+    """Looks for texts in a chart and its values.
+
+    `names` are the names of images, without tags and digests. To value files that are `shared`, no keys are
+    added.
+    """
+
     def __init__(
-        self, chart: Chart, options: HelmOptions, names: AbstractSet[str], shared: AbstractSet[str]
+        self, chart: Chart, options: HelmOptions, *, names: AbstractSet[str], shared: AbstractSet[str]
     ) -> None:
         self._chart = chart
         self._options = options
         self._names = names
-        self._contents = {
-            path: _content(path, chart.files[path]) for path in chart.value_files if path in chart.files
-        }
+        self._contents = {path: _content(path, chart.files[path]) for path in chart.value_files}
+        self._sealed = {path for path, content in self._contents.items() if _is_sealed(content)}
         own = next((layer.path for layer in chart.defaults if not layer.keys), None)
-        apart = [path for path in self._contents if path not in shared]
+        apart = [path for path in self._contents if path not in shared | self._sealed]
         self._target = apart[-1] if apart else own
 
-    def all(self, images: AbstractSet[str]) -> Iterator[Text]:
-        """The likely texts before the others."""
+    def texts(self, images: AbstractSet[str]) -> list[Text]:
+        """The texts that one of the names has in it, and those in templates that are one of these images."""
         found = [*self._inline(), *self._value_files(), *self._defaults(), *self._literals(images)]
-        found += self._registries(found)
         apart: dict[object, Text] = {}
         for text in found:  # a scalar that several keys share, by an anchor, is one text
             place = () if text.how in (How.SCALAR, How.INLINE) else text.keys
             apart.setdefault((text.how, text.path, place, text.start), text)
-        return iter(sorted(apart.values(), key=lambda text: not text.likely))
+        return list(apart.values())[:_MOST]
+
+    def registries(self, hosts: Mapping[Text, str]) -> list[Text]:
+        """Keys beside these texts, for hosts that a template puts before them unless it is told others."""
+        found: list[Text] = []
+        for text, host in hosts.items():
+            last = text.keys[-1] if text.keys else 0
+            match = _REGISTRY_BESIDE.search(last) if isinstance(last, str) else None
+            if text.how not in (How.SCALAR, How.ADDED) or match is None:
+                continue
+            key = match.string[: match.start()] + ("Registry" if match.start() else "registry")
+            added = Text(How.ADDED, text.path, (*text.keys[:-1], key), host, len(host), likely=False)
+            if any(isinstance(each, int) for each in added.keys) or added in found:
+                continue
+            empty = self._empty(added)
+            if empty is not None:
+                found.append(empty)
+            elif not _says(_content(text.path, self._chart.files[text.path]), added.keys):
+                found.append(added)
+        return found
+
+    def _empty(self, added: Text) -> Text | None:
+        """The text in place of an empty one, in quotes, that stands there."""
+        root = _root(added.path, self._chart.files[added.path])
+        found = find(root, *map(str, added.keys)) if root is not None else None
+        if (
+            found is None
+            or not isinstance(found.node, ScalarNode)
+            or found.node.value
+            or not found.node.style
+        ):
+            return None
+        start = int(found.node.start_mark.index)
+        return added._replace(how=How.SCALAR, steps=found.steps, start=start)
 
     def _value_files(self) -> Iterator[Text]:
         for path in self._contents:
-            yield from self._scalars(path, self._chart.files[path], How.SCALAR)
+            if path not in self._sealed:
+                yield from self._scalars(path, self._chart.files[path], How.SCALAR)
 
     def _inline(self) -> Iterator[Text]:
         for parameter in self._options.parameters:
@@ -182,27 +205,6 @@ class _Search:
         ):
             yield text._replace(how=How.ADDED, path=self._target or "", keys=keys, steps=(), start=0)
 
-    def _registries(self, found: Iterable[Text]) -> Iterator[Text]:
-        """Keys that a template may have a default for, beside the rest of a name whose host is not found."""
-        hosts = {name.partition("/")[2]: name.partition("/")[0] for name in self._names}
-        met: set[tuple[str, Keys]] = set()
-        for text in found:
-            host = hosts.get(text.name)
-            last = text.keys[-1] if text.keys else 0
-            if text.how not in (How.SCALAR, How.ADDED) or not host or not isinstance(last, str):
-                continue
-            match = _REGISTRY_BESIDE.search(last)
-            key = last[: match.start()] + ("Registry" if match.start() else "registry") if match else last
-            keys = (*text.keys[:-1], key)
-            if key != last and (text.path, keys) not in met and not self._is_set(text.path, keys):
-                met.add((text.path, keys))
-                yield Text(How.ADDED, text.path, keys, host, len(host), likely=False)
-
-    def _is_set(self, path: str, keys: Keys) -> bool:
-        return any(isinstance(key, int) for key in keys) or _says(
-            _content(path, self._chart.files[path]), keys
-        )
-
     def _literals(self, images: AbstractSet[str]) -> Iterator[Text]:
         for path in self._chart.templates:
             content = self._chart.files[path]
@@ -221,6 +223,8 @@ class _Search:
     def _text(
         self, how: How, path: str, keys: Keys, whole: str, *, steps: Steps = (), start: int = 0
     ) -> Iterator[Text]:
+        if len(whole) > _LONGEST:
+            return
         match = _NAME.match(whole)
         trimmed = whole.rstrip("/")  # a host with a port looks like a name with a tag
         name = trimmed if self._is_part(trimmed) else match[0] if match is not None else ""
@@ -306,6 +310,12 @@ def _content(path: str, content: bytes) -> Any:
         return {} if root is None else content_of(root)
     except KeyIsNoText:
         return {}
+
+
+def _is_sealed(content: Any) -> bool:
+    """Whether SOPS has encrypted a file: it vouches for what is not encrypted in it, too."""
+    sops = content.get("sops") if isinstance(content, dict) else None
+    return isinstance(sops, dict) and "mac" in sops
 
 
 def _says(content: Any, keys: Keys) -> bool:

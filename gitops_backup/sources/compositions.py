@@ -78,7 +78,7 @@ def solve(
     was changed, and `fixed` pieces as they are. Raises `NotWritable` or `NoCopy`.
     """
     first: NotWritable[User] | NoCopy[Piece, User] | None = None
-    for texts in _spellings(compositions.get(user), targets[user], changed, fixed):
+    for texts in _spellings(compositions.get(user), targets.get(user), changed, fixed):
         try:
             return _with_all_others(texts, compositions, targets, fixed)
         except (NotWritable, NoCopy) as error:
@@ -110,12 +110,12 @@ def _with_all_others(
 
 def _spellings(
     composition: Composition[Piece] | None,
-    target: str,
+    target: str | None,
     changed: Mapping[Piece, str],
     fixed: frozenset[Piece],
 ) -> Iterator[Mapping[Piece, str]]:
     """The ways to spell a name, those that change the fewest pieces first."""
-    if composition is None:
+    if composition is None or target is None:
         return
     free = list(dict.fromkeys(s.piece for s in composition.segments if s.piece not in fixed | changed.keys()))
     for count in range(min(len(free), _MOST_CHANGED) + 1):

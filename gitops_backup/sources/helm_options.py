@@ -14,11 +14,12 @@ Object = Mapping[str, Any]
 class HelmBlock:
     """What an Application itself says of a chart.
 
-    `values` is a YAML document, empty for none; `values_field` is the field that it comes from: an object
-    wins over a text. `unsupported` names a field that is set and not understood here. What is set inline may
-    be secret, and is not printed.
+    `place` is the block's own in the Application. `values` is a YAML document, empty for none, and
+    `values_field` is the field that it comes from: an object wins over a text. `unsupported` names a field
+    that is set and not understood here. What is set inline may be secret, and is not printed.
     """
 
+    place: str = "helm"
     release: str = ""
     namespace: str = ""
     value_files: tuple[str, ...] = ()
@@ -34,12 +35,13 @@ class HelmBlock:
     unsupported: str = ""
 
     @classmethod
-    def project(cls, helm: Object) -> Self:
+    def project(cls, helm: Object, *, place: str) -> Self:
         """The projection of the block; what is missing, or of another type, reads as unset."""
         inline = helm.get("valuesObject")
         has_object = isinstance(inline, Mapping) and bool(inline)
         values = json.dumps(inline) if has_object else _text(helm, "values")
         return cls(
+            place=place,
             release=_text(helm, "releaseName"),
             namespace=_text(helm, "namespace"),
             value_files=_texts(helm, "valueFiles"),

@@ -1,0 +1,69 @@
+"""Edits of generated charts: what is rendered afterwards is what was rendered, with the images' copies."""
+
+from collections import Counter
+from typing import Any
+
+import yaml
+from hypothesis import HealthCheck, given, settings
+
+from gitops_backup.domain.images import Reference
+from gitops_backup.domain.reasons import Reason
+from gitops_backup.rendering.renderer import LocalRenderer
+from gitops_backup.sources.rendering import HelmOptions
+from tests.sources.charts import application, edit
+from tests.sources.generated_charts import ChartSample, charts
+
+REASONS = {
+    Reason.BACKUP_PENDING,
+    Reason.PROOF_FAILED,
+    Reason.SHARED_SCALAR,
+    Reason.UNSUPPORTED_SOURCE,
+}
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(sample=charts())
+def test_images_become_their_copies_and_nothing_else_changes(
+    helm_renderer: LocalRenderer, sample: ChartSample
+) -> None:
+    """Or there is a reason, and then nothing changes for that image; a second time nothing is done."""
+    app = application({"valueFiles": list(sample.value_files)})
+    result = edit(helm_renderer, app, sample.files, list(sample.replacements), copies=sample.copies)
+    assert {each.reason for each in result.refused} <= REASONS
+    told = [*(each.replacement for each in result.replaced), *result.done]
+    assert Counter(told) + Counter(each.replacement for each in result.refused) == Counter(
+        sample.replacements
+    )
+    after = {**sample.files, **result.edits}
+    changed: set[str] = set()
+    compare(rendered(helm_renderer, sample.files), rendered(helm_renderer, after), sample.copies, changed)
+    assert {each.replacement.workload.name for each in result.replaced} <= changed
+    assert not changed & {each.replacement.workload.name for each in result.refused}
+    if result.replaced:
+        again = edit(helm_renderer, app, after, list(sample.replacements), copies=sample.copies)
+        assert again.edits == {}
+        assert set(again.done) == set(told)
+
+
+def rendered(renderer: LocalRenderer, files: dict[str, bytes]) -> dict[str, Any]:
+    """The objects by their names, read by another parser than the one that proves."""
+    options = HelmOptions(release="web", namespace="shop", value_files=("env/base.yaml", "env/prod.yaml"))
+    output = renderer.helm(files, "app", options)
+    return {each["metadata"]["name"]: each for each in yaml.safe_load_all(output) if each}
+
+
+def compare(
+    before: dict[str, Any], after: dict[str, Any], copies: dict[Reference, str], changed: set[str]
+) -> None:
+    """Adds the names of the objects whose image became its copy; nothing else may differ."""
+    assert before.keys() == after.keys()
+    for name, old in before.items():
+        old_pod, new_pod = (each["spec"]["template"]["spec"] for each in (old, after[name]))
+        (was,), (now,) = old_pod["containers"], new_pod["containers"]
+        if was["image"] != now["image"]:
+            changed.add(name)
+            assert Reference.parse(now["image"]) == Reference.parse(copies[Reference.parse(was["image"])])
+        args = [now["image"] if arg == was["image"] else arg for arg in was["args"]]
+        assert now["args"] == args
+        was["image"], was["args"] = now["image"], now["args"]
+    assert before == after
