@@ -130,14 +130,10 @@ UNUSABLE: dict[str, tuple[dict[str, bytes], dict[str, Any], Reason, str]] = {
         "the chart in app cannot be rendered: helm says: Chart.yaml file is missing",
     ),
     "a dependency that is not there": (
-        chart()
-        | {
-            "app/Chart.yaml": CHART
-            + b"dependencies: [{name: r, version: 1.x.x, repository: 'https://c.example'}]"
-        },
+        chart() | {"app/Chart.yaml": CHART + DEPENDENCY},
         {},
         Reason.UNSUPPORTED_SOURCE,
-        "the chart in app cannot be rendered: helm says: An error occurred while checking for chart dependencies",
+        "the chart in app cannot be rendered: helm says: An error occurred while checking for",
     ),
     "no objects": (
         chart("[a]\n"),
@@ -160,7 +156,7 @@ UNUSABLE: dict[str, tuple[dict[str, bytes], dict[str, Any], Reason, str]] = {
     "another release": (
         chart(
             "image: nginx:1.25",
-            **{"templates__x.yaml": b'{{ if ne .Release.Name "web" }}{{ fail "x" }}{{ end }}'},
+            more={"templates/x.yaml": b'{{ if ne .Release.Name "web" }}{{ fail "x" }}{{ end }}'},
         ),
         {"releaseName": "other"},
         Reason.UNSUPPORTED_SOURCE,
