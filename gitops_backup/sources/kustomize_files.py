@@ -40,13 +40,9 @@ class Problem(NamedTuple):
 
 @dataclass(slots=True)
 class Closure:
-    """What a kustomization reads, as far as that is known; `problem` is the first thing that is wrong.
-
-    `unread` are the files whose content has to be known to go on.
-    """
+    """What a kustomization reads, as far as that is known; `problem` is the first thing that is wrong."""
 
     files: set[str] = field(default_factory=set)
-    unread: set[str] = field(default_factory=set)
     problem: Problem | None = None
 
 
@@ -109,7 +105,7 @@ class _Walk:
                 self._refuse(Reason.UNSUPPORTED_SOURCE, message)
             folder, place, configures = self._open.pop()
             path = self._kustomization_file(folder, place)
-            if path is None or not self._needed(path):
+            if path is None or not self._counted(path):
                 continue
             try:
                 self._read(folder, path, configures=configures)
@@ -125,8 +121,10 @@ class _Walk:
         kind, name, place = reference
         configures = configures or kind == _Kind.CONFIGURATION
         path = posixpath.normpath(posixpath.join(folder, name))
-        entry = None if _leads_out(name, path) else self._entry(path)
-        if entry is None and kind in (_Kind.INLINE, _Kind.CONFIGURATION) and _is_content(name):
+        leads_out = _leads_out(name, path)
+        entry = None if leads_out else self._entry(path)
+        may_be_content = kind in (_Kind.INLINE, _Kind.CONFIGURATION) and not leads_out
+        if entry is None and may_be_content and _is_content(name):
             if configures:
                 self._configuration(folder, File.read(place, name.encode("utf-8", "surrogateescape")), place)
             return
@@ -136,7 +134,7 @@ class _Walk:
         elif entry is not None and entry.path != path:
             if kind not in (_Kind.FILE, _Kind.INLINE):
                 self.include("" if path == "." else path, place, configures=configures)
-        elif entry is not None and self._needed(path, read=configures) and configures:
+        elif entry is not None and self._counted(path) and configures:
             self._configuration(folder, File.read(path, self._contents[path]), one_line(path))
 
     def _problem(self, reference: _Reference, path: str, entry: Entry | None) -> str | None:
@@ -158,13 +156,10 @@ class _Walk:
         """What is at a path, or the first thing below it."""
         return next(self._tree.under("" if path == "." else path, recurse=True), None)
 
-    def _needed(self, path: str, *, read: bool = True) -> bool:
+    def _counted(self, path: str) -> bool:
         """Counts a file in; whether its content is known."""
         self.closure.files.add(path)
-        known = path in self._contents
-        if read and not known:
-            self.closure.unread.add(path)
-        return known
+        return path in self._contents
 
     def _kustomization_file(self, folder: str, place: str) -> str | None:
         found = kustomization_files(folder, self._tree)
@@ -189,8 +184,8 @@ class _Walk:
                 message = f"{one_line(path)}, line {line_of(node)}, has Helm charts inflated by kustomize"
                 self._refuse(Reason.UNSUPPORTED_SOURCE, message)
         for reference in _references(kustomization):
-            made = reference.kind == _Kind.EITHER
-            self.follow(folder, reference, configures=configures and made)
+            makes_more = reference.kind in (_Kind.EITHER, _Kind.FOLDER)
+            self.follow(folder, reference, configures=configures and makes_more)
 
     def _configuration(self, folder: str, file: File, place: str) -> None:
         """A file that configures generators and transformers, which kustomize must have built in."""
@@ -280,4 +275,6 @@ _FIELDS = {
     "validators": _Kind.CONFIGURATION,
 }
 _FUNCTIONS = ("config.kubernetes.io/function", "config.k8s.io/function")
-_REMOTE = re.compile(r"\s*(?:https?:|[A-Za-z][A-Za-z0-9+.-]*://|git::|[^/\s]+@[^/\s]+:|(?i:github\.com[/:]))")
+_REMOTE = re.compile(
+    r"\s*(?:https?:|[a-z][a-z0-9+.-]*://|git::|[\w.-]+@[\w.-]+:|github\.com[/:])", re.IGNORECASE | re.ASCII
+)

@@ -148,6 +148,23 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
         {K: "configMapGenerator:\n- files:\n  - a=HTTP://x.example/a\n"},
         f"{K}, line 3, names HTTP://x.example/a, which is not in this repository, and is not fetched",
     ),
+    "a URL that could be a mapping": (
+        {K: "patchesStrategicMerge: ['http://x/y: z']\n"},
+        f"{K}, line 1, names http://x/y: z, which is not in this repository, and is not fetched",
+    ),
+    "a path out that could be a mapping": (
+        {K: "transformers: ['../../y: z']\n"},
+        f"{K}, line 1, names ../../y: z, which leads out of the repository",
+    ),
+    "a function of a component": (
+        {
+            K: "transformers: [t]\n",
+            "app/t/kustomization.yaml": "components: [../c]\n",
+            "app/c/kustomization.yaml": "resources: [f]\n",
+            "app/c/f": FUNCTION,
+        },
+        "app/c/f, line 1, is a function, F, which is not run",
+    ),
     "a URL for a patch": ({K: "patches: [{path: 'https:x'}]\n"}, "is not fetched"),
     "a URL for a schema": ({K: "openapi: {path: 'http://x'}\n"}, "is not fetched"),
     "an absolute path": (
