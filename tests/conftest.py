@@ -19,7 +19,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """A running sandbox with its stand-ins, shared by all tests: use names of your own in it."""
-    with Sandbox.start() as running:
+    with Sandbox.start(renderers=True) as running:
         yield running
 
 

@@ -1,4 +1,6 @@
-"""A stand-in for Argo CD's application controller, for Applications whose source is a directory of manifests.
+"""A stand-in for Argo CD's application controller, for Applications with one source.
+
+It applies directories of manifests, and kustomizations and charts where it is given what renders these.
 
 It follows the branch of each Application in the sandbox's Git host, and compares and applies when the branch
 moves, when the annotation `argocd.argoproj.io/refresh` asks for it (which it removes), when an operation is
@@ -6,9 +8,9 @@ requested, and, with `selfHeal`, when a workload drifts. It writes what readers 
 `status.sync`, `status.resources`, `status.health`, `status.sourceType`, `status.operationState`, and the
 tracking annotation on what it applies. It applies only under `syncPolicy.automated`, or on request.
 
-Other kinds of sources and several sources get the condition `ComparisonError`; other clusters are left alone.
-It prunes nothing, and knows no hooks, waves, windows or projects. Nothing of the product knows that it is not
-the real one.
+Plugins, and several sources, get the condition `ComparisonError`; other clusters are left alone. It prunes
+nothing, and knows no hooks, waves, windows or projects. Nothing of the product knows that it is not the real
+one.
 """
 
 import threading
@@ -26,6 +28,7 @@ from gitops_backup.sandbox.directory import manifests, source_type
 from gitops_backup.sandbox.following import Follower, Key
 from gitops_backup.sandbox.githost import GitFailed, GitHost
 from gitops_backup.sandbox.health import health, worst
+from gitops_backup.sandbox.renderers import Renderers
 
 NAMESPACE = "argocd"
 REFRESH = "argocd.argoproj.io/refresh"
@@ -74,9 +77,17 @@ class _Resource:
 class ArgoCdStandIn:
     """Compares and applies Applications between enter and exit; `report` gets a line when that fails."""
 
-    def __init__(self, *, api: Api, git: GitHost, report: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        *,
+        api: Api,
+        git: GitHost,
+        renderers: Renderers,
+        report: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._api = api
         self._git = git
+        self._renderers = renderers
         self._agenda = Agenda(
             self._handle, threads=_THREADS, report=lambda line: report(f"stand-in for Argo CD: {line}")
         )
@@ -156,9 +167,14 @@ class ArgoCdStandIn:
             return _unknown(f"{source['repoURL']} has no {source.get('targetRevision') or 'HEAD'}")
         tree = self._tree(repository, revision)
         kind = source_type(tree, source)
-        if kind != "Directory":
-            return {**_unknown("this stand-in renders directories only"), "sourceType": kind}
-        wanted = [self._wanted(each, application) for each in manifests(tree, source)]
+        if kind == "Plugin":
+            return {**_unknown("this stand-in knows no plugins"), "sourceType": kind}
+        found = (
+            manifests(tree, source)
+            if kind == "Directory"
+            else self._renderers.render(kind, tree, application)
+        )
+        wanted = [self._wanted(each, application) for each in found]
         resources = [_Resource(each, self._live(each)) for each in wanted]
         operation: Json = {}
         if _is_sync_due(application, resources, revision):

@@ -33,6 +33,10 @@ class Binaries:
     archive: Archive = field(default_factory=Archive)
     keep_sources: bool = False
 
+    def at_hand(self, names: Sequence[str]) -> dict[str, Path]:
+        """Where those of the programs are that need not be made."""
+        return self._found(names)
+
     def provide(self, names: Sequence[str] = CONTROL_PLANE) -> dict[str, Path]:
         """Where each program is, made first where it has to be.
 

@@ -35,6 +35,7 @@ from gitops_backup.sandbox.locations import Locations, Place
 from gitops_backup.sandbox.packages import Packages
 from gitops_backup.sandbox.programs import Program, Programs
 from gitops_backup.sandbox.registry import Registry
+from gitops_backup.sandbox.renderers import RENDERERS, Renderers
 from gitops_backup.sandbox.servers import LOOPBACK
 from gitops_backup.sandbox.waiting import WaitedInVain, until
 
@@ -79,6 +80,7 @@ class Sandbox:
         self.backup: Registry
         self.git: GitHost
         self.locations: Locations
+        self.renderers: Mapping[str, Path] = {}
 
     @classmethod
     def start(
@@ -89,23 +91,30 @@ class Sandbox:
         progress: Callable[[str], None] = lambda _: None,
         environ: Mapping[str, str] = os.environ,
         stand_ins: bool = True,
+        renderers: bool = False,
     ) -> Self:
         """Find or make the programs, start them, and return when everything answers.
 
         `folder` is where the sandbox's own folder is made (by default in the cache); `stand_ins` whether the
-        two stand-ins, for a kubelet and for Argo CD, are started. Raises `UsageError` when the name is taken
-        or a program cannot be had, `ProgramFailed` when one does not start.
+        two stand-ins, for a kubelet and for Argo CD, are started; `renderers` whether kustomize and Helm are
+        made where they are not at hand.
+
+        Raises `UsageError` when the name is taken or a program cannot be had, `ProgramFailed` when one does
+        not start.
         """
         name = name or f"sandbox-{secrets.token_hex(4)}"
         if not _NAME.fullmatch(name):
             raise UsageError(f"{name!r} cannot name a sandbox: expected lower-case letters, digits and '-'")
         cache = cache_folder(environ)
         root = folder or cache / "sandboxes"
-        binaries = Binaries(cache=cache, environ=environ, progress=progress).provide()
+        programs_of = Binaries(cache=cache, environ=environ, progress=progress)
+        binaries = programs_of.provide()
+        rendering = programs_of.provide(RENDERERS) if renderers else programs_of.at_hand(RENDERERS)
         packages = Packages(cache=cache, environ=environ, progress=progress, may_install=os.geteuid() == 0)
         registry = packages.provide()
         with ExitStack() as resources:
             sandbox = cls(name=name, folder=root / name, resources=resources, report=progress)
+            sandbox.renderers = rendering
             programs = sandbox._take_name(root / f"{name}.lock")
             progress("starting etcd, kube-apiserver, two registries and a Git host")
             sandbox._start_servers(programs, binaries=binaries, registry=registry)
@@ -149,6 +158,7 @@ class Sandbox:
             "git_username": self.git.username,
             "git_password": self.git.password,
             "git_prefix": self.git.root,
+            **{name: str(path) for name, path in self.renderers.items()},
         }
 
     @property
@@ -225,7 +235,9 @@ class Sandbox:
 
     def argocd(self) -> ArgoCdStandIn:
         """The stand-in for Argo CD, to be used as a context manager."""
-        return ArgoCdStandIn(api=self.api, git=self.git, report=self._report)
+        return ArgoCdStandIn(
+            api=self.api, git=self.git, renderers=Renderers(self.renderers), report=self._report
+        )
 
     def reset(self) -> None:
         """Delete every workload, Application, ImageBackup and Lease, in all namespaces."""

@@ -2,8 +2,6 @@
 
 from textwrap import dedent
 
-import pytest
-
 from gitops_backup.sandbox.waiting import until
 from tests.end_to_end.harness import wait
 from tests.end_to_end.repositories import Repository
@@ -293,20 +291,16 @@ def test_one_file_that_is_no_yaml_does_not_hold_back_the_others(scene: Scene) ->
     assert repository.commits() == 3
 
 
-@pytest.mark.parametrize(
-    ("file", "named"),
-    [("kustomization.yaml", "a kustomization in team"), ("Chart.yaml", "a Helm chart in team")],
-)
-def test_a_source_that_cannot_be_edited_is_named(scene: Scene, file: str, named: str) -> None:
+def test_a_source_that_cannot_be_edited_is_named(scene: Scene) -> None:
     """Nothing is committed; the workload's event says what the source is."""
     manifests = {"team/app.yaml": scene.yaml("Deployment", "app", [REDIS])}
-    repository = scene.repository({**manifests, f"team/{file}": b"resources: [app.yaml]\n"})
+    repository = scene.repository({**manifests, "team/.argocd-source.yaml": b"helm: {}\n"})
     application = scene.application("unsupported", repository, path="team")
     app = made_by_hand(scene, application)
     with scene.controller("gitops"):
         told = scene.wait_event(app, "UnsupportedSource")
         assert told["type"] == "Warning"
-        assert named in told["note"]
+        assert "a folder, team, with parameters of its own" in told["note"]
         scene.wait_phase("docker.io/library/redis:7.2", "DONE")
     assert repository.commits() == 1
     assert scene.images(app) == [REDIS]

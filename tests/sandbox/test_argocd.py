@@ -189,8 +189,8 @@ def test_the_directory_s_options_choose_the_files(sandbox: Sandbox, repository: 
     [
         ({"app/app.yaml": b"a: [b"}, "app/app.yaml: while parsing", None),
         ({"app/app.yaml": b"just: data"}, "not a Kubernetes object", None),
-        ({"app/kustomization.yaml": b"resources: []"}, "renders directories only", "Kustomize"),
-        ({"app/Chart.yaml": b"name: x"}, "renders directories only", "Helm"),
+        ({"app/kustomization.yaml": b"resources: [gone.yaml]"}, "kustomize: ", None),
+        ({"app/Chart.yaml": b"name: x"}, "helm: ", None),
     ],
 )
 def test_what_cannot_be_compared_is_unknown_and_says_why(
