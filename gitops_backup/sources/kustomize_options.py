@@ -9,7 +9,7 @@ refuse is refused. Variables of Argo CD stay as they are written.
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from gitops_backup.errors import GitopsBackupError, one_line
@@ -141,14 +141,17 @@ def effective_images(fields: Fields, options: KustomizeOptions) -> list[ImageEnt
     ]
     if not options.images:
         return own
-    by_name = {entry.says["name"]: entry for entry in map(_live_image, enumerate(options.images))}
+    by_name = {_name(entry): entry for entry in map(_live_image, enumerate(options.images))}
     for entry in own:
-        name = entry.says.get("name", "")
-        there = by_name.setdefault(name, entry)
+        there = by_name.setdefault(_name(entry), entry)
         says = {key: entry.says.get(key, "") if value == "*" else value for key, value in there.says.items()}
-        by_name[name] = ImageEntry(says, there.number, there.live)
-    entries = map(_without_asterisks, by_name.values())
-    return sorted(entries, key=lambda entry: str(entry.says.get("name", "")))
+        by_name[_name(entry)] = replace(there, says=says)
+    return [_without_asterisks(by_name[name]) for name in sorted(by_name)]
+
+
+def _name(entry: ImageEntry) -> str:
+    name = entry.says.get("name")
+    return name if isinstance(name, str) else ""
 
 
 def _live_image(numbered: tuple[int, str]) -> ImageEntry:
@@ -165,7 +168,7 @@ def _live_image(numbered: tuple[int, str]) -> ImageEntry:
 
 def _without_asterisks(entry: ImageEntry) -> ImageEntry:
     says = {key: value for key, value in entry.says.items() if not entry.live or value not in ("", "*")}
-    return ImageEntry(says, entry.number, entry.live)
+    return replace(entry, says=says)
 
 
 def split_image(text: str) -> tuple[str, str, str]:

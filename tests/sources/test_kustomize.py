@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.rendering.renderer import LocalRenderer
@@ -250,6 +252,52 @@ def test_what_is_not_due_says_why(renderer: LocalRenderer) -> None:
         (Reason.NOT_FOUND_IN_SOURCE, f"{K} renders no Deployment shop/gone, container web"),
         (Reason.AWAITING_SYNC, says),
     ]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    images=st.recursive(
+        st.sampled_from(
+            ["nginx", "a: b", "~", "1", "''", "*a", "&a b", "{name: nginx}", "{name: [x], newName: y}"]
+        ),
+        lambda inner: st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]"),
+        max_leaves=5,
+    ),
+    field=st.sampled_from(["images", "imageTags", "Images", "labels", "replicas", "patches", "components"]),
+    images_too=st.booleans(),
+)
+def test_garbage_ends_in_a_reason(images: str, field: str, images_too: bool) -> None:
+    """Whatever stands there, and whatever the Application adds, there is an edit or a reason."""
+    entries = "images: [{name: redis}]\n" if images_too and field.lower() != "images" else ""
+    files = {**PLAIN, K: f"resources: [web.yaml]\n{field}: {images}\n{entries}"}
+    block = {
+        "images": ["redis:8"],
+        "commonLabels": {"a": "b"},
+        "labelWithoutSelector": True,
+        "replicas": [{"name": "web", "count": 1}],
+        "components": ["x"],
+        "ignoreMissingComponents": True,
+        "patches": [{"patch": "x"}],
+    }
+    for options in (KustomizeOptions(), KustomizeOptions.project(block)):
+        result = edited(files, Same(workload(OLD).encode()), options=options)
+        assert len(result.refused) == 1
+        assert result.edits == {}
+
+
+@dataclass(frozen=True)
+class Same:
+    """Renders the same, whatever it is given."""
+
+    output: bytes
+
+    def kustomize(self, files: Files, folder: str, *, again: bool = False) -> bytes:
+        """The same."""
+        return self.output
+
+    def helm(self, files: Files, folder: str, options: HelmOptions, *, again: bool = False) -> bytes:
+        """The same."""
+        return self.output
 
 
 def reasons(result: ShapeResult) -> list[tuple[Reason, str]]:
