@@ -143,7 +143,7 @@ class Program:
             return f"{self.name} computed for more than {self._limits.cpu_seconds} s"
         if done.returncode == _CRASHED:
             return f"{self.name} crashed; it may use {self._limits.memory_megabytes} MB of memory"
-        last_word = said.rpartition("Error: ")[2]  # warnings come before
+        last_word = said.rpartition("Error: ")[2].replace(_ADVICE, "")  # warnings come before
         return f"{self.name} says: {one_line(last_word) or f'exit code {done.returncode}'}"
 
 
@@ -184,4 +184,5 @@ def _size(path: Path) -> int:
 
 
 _DEAD_PROXY = "http://127.0.0.1:9"  # the port of the discard protocol, RFC 863
+_ADVICE = "Use --debug flag to render out invalid YAML"  # what Helm says to whoever calls it
 _CRASHED = 2  # what a program in Go ends with when it runs out of memory, or panics

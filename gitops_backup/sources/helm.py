@@ -7,7 +7,8 @@ changes. Texts that are only alike are left out of the second rendering unless t
 because marks in them may change what the chart does.
 
 What the live Application sets itself overrides what a file says, and is not written here. Custom resource
-definitions that lie in the chart's folder for them are not rendered: no value changes them.
+definitions that lie in the chart's folder for them are not rendered: no value changes them. Helm's tests are
+not, either: Argo CD does not run them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.chart_texts import How, Search, Text, line_in, written
 from gitops_backup.sources.charts import Chart, read_chart
-from gitops_backup.sources.compositions import Composition, NoCopy, NotWritable, solve
+from gitops_backup.sources.compositions import Composition, NoCopy, NotWritable, Segment, solve
 from gitops_backup.sources.documents import InvalidManifest
 from gitops_backup.sources.helm_options import HelmBlock
 from gitops_backup.sources.insertion import CannotInsert
@@ -149,7 +150,7 @@ def _rendering(
         parameters=options.parameters,
         skip_crds=True,
         skip_schema_validation=options.skip_schema_validation,
-        skip_tests=options.skip_tests,
+        skip_tests=True,
         kube_version=options.kube_version,
         api_versions=options.api_versions,
     )
@@ -244,8 +245,7 @@ def _plan(
     try:
         plan = _solutions(due, _findings(likely, rendering, before), targets, words)
     except _Unwritten as error:
-        message = f"{words.source} cannot be rendered with another image: {error.message}"
-        plan = _Plan(refused=[Refused(each, Reason.PROOF_FAILED, message) for each in due])
+        return _without_marks(due, texts, targets, words, problem=error.message)
     texts += search.registries(_hosts(plan.compositions.values()))
     if not plan.refused or len(texts) == len(likely):
         return plan
@@ -254,6 +254,40 @@ def _plan(
     except _Unwritten:
         return plan
     return other if len(other.solved) > len(plan.solved) else plan
+
+
+def _without_marks(
+    due: Mapping[Replacement, RenderedImage],
+    texts: Sequence[Text],
+    targets: Mapping[RenderedImage, str],
+    words: "_Words",
+    *,
+    problem: str,
+) -> _Plan:
+    """What to change where a chart takes no marks: the texts that alone are an image's name, for a proof."""
+    compositions: dict[RenderedImage, Composition[Text]] = {}
+    for image in targets:
+        spelled = _spelled(_name(image.text), texts)
+        if len(spelled) == 1:
+            compositions[image] = spelled[0]
+    plan = _solutions(due, _Findings(compositions, {}), targets, words)
+    message = f"{words.source} cannot be rendered with another image: {problem}"
+    refused = [Refused(each.replacement, Reason.PROOF_FAILED, message) for each in plan.refused]
+    return replace(plan, refused=refused)
+
+
+def _spelled(name: str, texts: Sequence[Text]) -> list[Composition[Text]]:
+    """The ways to put a name together of one of these texts, or of two that stand side by side."""
+    host, _, rest = name.partition("/")
+    files = [text for text in texts if text.writable]
+    found = [Composition(name, (Segment(each, 0, len(name)),)) for each in files if each.name == name]
+    for first in files:
+        for second in files:
+            beside = (first.path, first.keys[:-1]) == (second.path, second.keys[:-1])
+            if beside and (first.name, second.name) == (host, rest):
+                segments = Segment(first, 0, len(host)), Segment(second, len(host) + 1, len(name))
+                found.append(Composition(name, segments))
+    return found
 
 
 def _hosts(compositions: Iterable[Composition[Text]]) -> Mapping[Text, str]:

@@ -6,6 +6,8 @@ import tarfile
 import zlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.sources import helm_archives
@@ -177,3 +179,39 @@ def test_archives_are_read_at_a_fair_price() -> None:
     assert files_of_archive(content) == {}
     many = {f"r/{number}/values.yaml": b"" for number in range(helm_archives.MOST_FILES + 1)}
     assert files_of_archive(archive(many)) == {}
+
+
+NAMES = st.sampled_from(
+    ["app", "lib", "charts", "templates", "..", "a\nb", "*", "[", "x.tgz", "Chart.yaml", "values.yaml"]
+)
+PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
+CONTENTS = st.binary(max_size=20) | st.sampled_from(
+    [
+        b"name: app\ndependencies: [{name: lib, repository: 'file://../lib'}]",
+        b"dependencies: [{name: lib, repository: 'file://../../..'}, {name: '', alias: [x]}, 1]",
+        b"? [a]\n: b",
+        archive({"app/Chart.yaml": b"name: x", "app/values.yaml": b"image: nginx"}),
+    ]
+)
+
+
+@given(
+    files=st.dictionaries(PATHS, CONTENTS, max_size=8),
+    modes=st.dictionaries(PATHS, st.sampled_from(["100644", "120000", "160000"]), max_size=3),
+    folder=st.sampled_from(["", "app", "lib", "app/charts", "gone"]),
+    value_files=st.lists(PATHS | st.text(alphabet="$/.*?[{,}a:", max_size=6), max_size=3),
+    ignore=st.booleans(),
+)
+def test_whatever_is_in_a_repository_can_be_asked_for(
+    files: dict[str, bytes], modes: dict[str, str], folder: str, value_files: list[str], ignore: bool
+) -> None:
+    """The files are some of the repository's, and a chart is read of them, or there is a reason."""
+    tree = Tree({**dict.fromkeys(files, "100644"), **modes})
+    block = HelmBlock(value_files=tuple(value_files), ignore_missing_value_files=ignore)
+    wanted = files_of_chart(folder, options=block, tree=tree, contents=files)
+    assert wanted <= {*files, *modes}
+    try:
+        found = read_chart(folder, options=block, tree=tree, contents=files, refs=frozenset())
+    except UnusableChart:
+        return
+    assert set(found.files) | set(found.origins.values()) >= wanted
