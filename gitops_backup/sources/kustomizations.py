@@ -60,6 +60,11 @@ def kustomization_files(folder: str, tree: Tree) -> list[Entry]:
     return [entry for entry in entries if entry.path.rpartition("/")[2] in FILE_NAMES]
 
 
+def described(path: str) -> str:
+    """A folder, for people."""
+    return one_line(path) or "the repository's root"
+
+
 def folded(node: Node, path: str) -> Mapping[str, Node]:
     """The values of a mapping by their keys in lower case. Raises `InvalidManifest` where it is none."""
     if not isinstance(node, MappingNode):
@@ -100,8 +105,3 @@ def _quoted(text: str) -> str:
 
 _TAG = ("tag:", "!")
 _SPECIAL = re.compile(r"[^ !#-\[\]-~]")
-
-
-def described(path: str) -> str:
-    """A folder, for people."""
-    return one_line(path) or "the repository's root"

@@ -67,7 +67,7 @@ class KustomizeOptions:
             label_include_templates=block.get("labelIncludeTemplates") is True,
             common_annotations=_pairs(block, "commonAnnotations"),
             force_common_annotations=block.get("forceCommonAnnotations") is True,
-            patches=tuple(json.dumps(patch) for patch in _list(block, "patches")),
+            patches=tuple(json.dumps(patch, default=str) for patch in _list(block, "patches")),
             components=tuple(str(component) for component in _list(block, "components")),
             ignore_missing_components=block.get("ignoreMissingComponents") is True,
         )

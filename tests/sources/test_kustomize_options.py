@@ -1,6 +1,7 @@
 """An Application's own options do what Argo CD has a real kustomize do to the file."""
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,9 @@ def test_options_are_read_from_an_application() -> None:
     assert first.kustomize.changes_nothing
     assert second.kustomize == KustomizeOptions(place="spec.sources[1].kustomize", images=("a:1",))
     assert not second.kustomize.changes_nothing
+    dated = KustomizeOptions.project({"patches": [{"path": "a", "since": date(2026, 1, 2)}, 1, "b"]})
+    assert dated.patches == ('{"path": "a", "since": "2026-01-02"}', "1", '"b"')
+    assert dated.patch_files == ("a",)
 
 
 @pytest.mark.parametrize(
