@@ -99,7 +99,10 @@ class Registries(Protocol):
     def give_place_back(self, who: str) -> None:
         """The copy has ended, or is not wanted any more."""
 
-    def copy(
+    def present(self, source: Reference, backup: Reference, *, platforms: Collection[str]) -> Copied | None:
+        """The verified copy of a source, by digest, that the backup registry has already; None for none."""
+
+    def transfer(
         self, source: Reference, backup: Reference, *, platforms: Collection[str], public: bool
     ) -> Copied:
         """Copy a source, by digest, to a tag in the backup registry, and verify the copy."""
@@ -225,8 +228,11 @@ class BackupReconciler(Reconciler):
             )
             return self._adopt(backup, demand, nothing)
         try:
-            claimed = self._claim(backup, demand)
-            status = self._copied(claimed, demand, began)
+            claimed = self._resolved(backup, demand)
+            copied = self._present(claimed)
+            if copied is None and not claimed.verified:
+                claimed = self._claim(claimed)
+            status = self._copied(claimed, demand, began, copied)
         except CopyFailed as failure:
             if adoptable:
                 return self._adopt(claimed, demand, failure)
@@ -247,8 +253,8 @@ class BackupReconciler(Reconciler):
         """Whether the source is asked for anonymously: nobody has shown to be allowed to pull it."""
         return not demand.running and backup.status.completed_at is None
 
-    def _claim(self, backup: ImageBackup, demand: Demand) -> ImageBackup:
-        """The ImageBackup with the digest on record that its tag shall hold, which nobody else changes."""
+    def _resolved(self, backup: ImageBackup, demand: Demand) -> ImageBackup:
+        """The ImageBackup with the digest that its tag shall hold, which is not written yet."""
         if backup.verified:
             return backup  # only further digests are wanted
         status = backup.status
@@ -257,25 +263,33 @@ class BackupReconciler(Reconciler):
             public = self._is_public(backup, demand)
             resolution = self.registries.resolve(backup.image, tuple(demand.running), public=public)
             digest, parts = resolution.digest, resolution.parts
-        running = status.model_copy(
-            update={
-                "phase": Phase.RUNNING,
-                "digest": digest,
-                "manifests": parts,
-                "create_at": status.create_at or self.now(),
-                "attempts": (0 if backup.outdated else status.attempts) + 1,
-                "next_attempt": None,
-            }
-        )
-        return self._write(backup, running)
+        resolved = {"digest": digest, "manifests": parts, "create_at": status.create_at or self.now()}
+        return replace(backup, status=status.model_copy(update=resolved))
 
-    def _copied(self, backup: ImageBackup, demand: Demand, began: float) -> Status:
+    def _present(self, backup: ImageBackup) -> Copied | None:
+        """What the backup registry has already: then nothing is pushed, and nothing has to be claimed."""
+        digest = backup.status.digest
+        if backup.verified or digest is None:
+            return None
+        place = self.policy.naming.place(backup.image, digest)
+        return self.registries.present(backup.image.at(digest), place, platforms=backup.spec.platforms)
+
+    def _claim(self, backup: ImageBackup) -> ImageBackup:
+        """The ImageBackup with its digest on record, which nobody else changes from now on."""
+        status = backup.status
+        running = {
+            "phase": Phase.RUNNING,
+            "attempts": (0 if backup.outdated else status.attempts) + 1,
+            "next_attempt": None,
+        }
+        return self._write(backup, status.model_copy(update=running))
+
+    def _copied(self, backup: ImageBackup, demand: Demand, began: float, present: Copied | None) -> Status:
         status, digest = backup.status, backup.status.digest
         if not backup.verified and digest is not None:
-            place = self.policy.naming.place(backup.image, digest)
-            copied = self.registries.copy(
+            copied = present or self.registries.transfer(
                 backup.image.at(digest),
-                place,
+                self.policy.naming.place(backup.image, digest),
                 platforms=backup.spec.platforms,
                 public=self._is_public(backup, demand),
             )
@@ -357,8 +371,10 @@ class BackupReconciler(Reconciler):
         return status.model_copy(update={"manifests": tuple(sorted({*status.manifests, *parts}))})
 
     def _anchored(self, backup: ImageBackup, digest: str, place: Reference) -> bool:
+        source = backup.image.at(digest)
         try:
-            self.registries.copy(backup.image.at(digest), place, platforms=(), public=False)
+            if self.registries.present(source, place, platforms=()) is None:
+                self.registries.transfer(source, place, platforms=(), public=False)
         except CopyFailed as failure:
             self.announcer.backup(backup, reason=failure.reason, note=failure.message, warning=True)
             return False

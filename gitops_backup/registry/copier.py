@@ -97,7 +97,20 @@ class Copier:
             raise self._gone(image, tagged=tag is not None)
         return decided
 
-    def copy(
+    def present(self, destination: Reference, digest: str, *, platforms: Iterable[str] = ()) -> Copied | None:
+        """What the tag `destination` holds, if that is all of `digest`; None where it is to be copied.
+
+        One GET of the tag, and one request for each manifest of an index, to the backup registry alone.
+        Raises `CopyFailed`: NameConflict where the tag holds something else, PlatformMissing, and every
+        failure of the backup registry.
+        """
+        wanted = frozenset(platforms)
+        copied = self._held(destination, digest, with_platform=bool(wanted))
+        if copied is not None:
+            self._check_platforms(destination, copied, wanted)
+        return copied
+
+    def transfer(
         self,
         source: Reference,
         destination: Reference,
@@ -108,25 +121,19 @@ class Copier:
     ) -> Copied:
         """Make the tag `destination` hold the manifest `digest` of the repository of `source`, verified.
 
-        Where all is there already, one GET of the tag, and one request for each manifest of an index, to the
-        backup registry alone; where it is not, the GET again and a HEAD at the source, beside skopeo's own.
+        `present` has said that it does not. One GET of the tag, and one request for each manifest of an
+        index, to the backup registry, and a HEAD at the source, beside skopeo's own.
 
-        Raises `CopyFailed`: NameConflict where the tag holds something else, DigestMismatch where something
-        else arrived, PlatformMissing where one of `platforms` is not in it, and every failure of the two
-        registries; `ProcessCancelled` soon after `cancel` was set.
+        Raises `CopyFailed`: DigestMismatch where something else arrived, PlatformMissing where one of
+        `platforms` is not in it, and every failure of the two registries; `ProcessCancelled` soon after
+        `cancel` was set.
         """
         wanted = frozenset(platforms)
-        copied = self._held(destination, digest, with_platform=bool(wanted))
-        if copied is None:
-            for companion, found in self._companions(source, destination, digest):
-                self._transfer(source, found.digest, companion, cancel)
-            self._transfer(source, digest, destination, cancel)
-            copied = self._arrived(destination, digest, with_platform=bool(wanted))
-        missing = sorted(wanted.difference(copied.platforms))
-        if missing:
-            raise self._not_verified(
-                Reason.PLATFORM_MISSING, destination, f"has no {', '.join(missing)}, nor has its source"
-            )
+        for companion, found in self._companions(source, destination, digest):
+            self._transfer(source, found.digest, companion, cancel)
+        self._transfer(source, digest, destination, cancel)
+        copied = self._arrived(destination, digest, with_platform=bool(wanted))
+        self._check_platforms(destination, copied, wanted)
         return copied
 
     def parts(self, destination: Reference, digests: Collection[str]) -> frozenset[str]:
@@ -189,6 +196,13 @@ class Copier:
             if error.reason is not Reason.DIGEST_MISMATCH:
                 raise
             return None
+
+    def _check_platforms(self, destination: Reference, copied: Copied, wanted: frozenset[str]) -> None:
+        missing = sorted(wanted.difference(copied.platforms))
+        if missing:
+            raise self._not_verified(
+                Reason.PLATFORM_MISSING, destination, f"has no {', '.join(missing)}, nor has its source"
+            )
 
     def _arrived(self, destination: Reference, digest: str, *, with_platform: bool) -> Copied:
         top = self._destination.manifest(destination)

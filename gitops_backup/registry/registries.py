@@ -64,14 +64,16 @@ class Registries:
         """The copy has ended, or is not wanted any more."""
         self._slots.leave(who)
 
-    def copy(
+    def present(self, source: Reference, backup: Reference, *, platforms: Collection[str]) -> Copied | None:
+        """The verified copy of a source, which names a digest, under a tag; None where there is none yet."""
+        return self._sources.copier.present(backup, _digest(source), platforms=platforms)
+
+    def transfer(
         self, source: Reference, backup: Reference, *, platforms: Collection[str], public: bool
     ) -> Copied:
         """Copy a source, which names a digest, to a tag in the backup registry, and verify the copy."""
-        if source.digest is None:
-            raise ValueError(f"{source} names no digest")
         copier = self._asked(public).copier
-        return copier.copy(source, backup, source.digest, platforms=platforms, cancel=self._cancel)
+        return copier.transfer(source, backup, _digest(source), platforms=platforms, cancel=self._cancel)
 
     def renew_credentials(self) -> bool:
         """Read the credentials again; whether they are others now. Raises `UsageError`."""
@@ -80,6 +82,12 @@ class Registries:
 
     def _asked(self, public: bool) -> "Sources":
         return self._public if public else self._sources
+
+
+def _digest(source: Reference) -> str:
+    if source.digest is None:
+        raise ValueError(f"{source} names no digest")
+    return source.digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class MemoryRegistries:
     slots: Slots
     stuck: Mapping[str, threading.Event] = field(default_factory=dict)
     within: Collection[str] = ()
+    there: Collection[str] = ()
     failing: list[Reason] = field(default_factory=list)
     unreadable: bool = False
     copies: list[str] = field(default_factory=list)
@@ -72,7 +73,13 @@ class MemoryRegistries:
         """As the real ones do."""
         self.slots.leave(who)
 
-    def copy(
+    def present(self, source: Reference, backup: Reference, *, platforms: Collection[str]) -> Copied | None:
+        """What it was told to have."""
+        if str(backup) in self.there:
+            return Copied(source.digest or "", (), (), 1, copied=False)
+        return None
+
+    def transfer(
         self, source: Reference, backup: Reference, *, platforms: Collection[str], public: bool
     ) -> Copied:
         """Copy, when the registry is no longer stuck; a configuration cannot be copied."""
@@ -97,8 +104,8 @@ class MemoryWriter:
     written: list[Status] = field(default_factory=list)
 
     def create_backup(self, name: str, image: Reference) -> None:
-        """Nobody needs that here."""
-        raise NotImplementedError
+        """Refused: here they are made beforehand."""
+        raise AssertionError(f"{name} was made for {image}")
 
     def write_status(self, backup: ImageBackup, status: Status) -> ImageBackup:
         """A new version."""
@@ -210,6 +217,16 @@ def test_images_that_wait_for_a_place_at_a_registry_keep_no_worker() -> None:
         desk.wait_verified(*slow)
     assert desk.registries.most_at_once == 1
     assert len(desk.registries.copies) == 12
+
+
+def test_what_the_backup_registry_has_already_takes_one_write() -> None:
+    """Nothing is pushed, so nothing has to be claimed."""
+    desk = Desk("nginx:1", "redis:7")
+    desk.registries.there = ["bak.example/m/library_nginx:1"]
+    assert desk.step("nginx:1").holds(ConditionType.VERIFIED)
+    assert (len(desk.writer.written), desk.registries.copies) == (1, [])
+    assert desk.step("redis:7").holds(ConditionType.VERIFIED)
+    assert [str(status.phase) for status in desk.writer.written[1:]] == ["RUNNING", "DONE"]
 
 
 def test_a_place_is_given_back_by_a_copy_that_fails() -> None:

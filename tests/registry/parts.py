@@ -1,7 +1,8 @@
 """The registry side put together for tests, with real names that are mapped to servers on loopback."""
 
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import Prefix
 from gitops_backup.registry.client import RegistryClient
 from gitops_backup.registry.cooldown import Cooldowns
-from gitops_backup.registry.copier import Copier
+from gitops_backup.registry.copier import Copied, Copier
 from gitops_backup.registry.credentials import Anonymous, Credential, Credentials, DestinationCredentials
 from gitops_backup.registry.failures import Side
 from gitops_backup.registry.locations import Location, Locations
@@ -43,6 +44,20 @@ def locations(places: Mapping[str, str], *, insecure: bool = True, ca: Path | No
 def login(username: str = USERNAME, password: str = PASSWORD) -> DestinationCredentials:
     """The credentials of the backup registry."""
     return DestinationCredentials(Prefix.parse(BACKUPS), Credential(username, password))
+
+
+def copy(
+    copier: Copier,
+    source: Reference,
+    destination: Reference,
+    digest: str,
+    *,
+    platforms: Iterable[str] = (),
+    cancel: threading.Event | None = None,
+) -> Copied:
+    """What is there, and else is copied."""
+    there = copier.present(destination, digest, platforms=platforms)
+    return there or copier.transfer(source, destination, digest, platforms=platforms, cancel=cancel)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from gitops_backup.registry.failures import CopyFailed, Side
 from gitops_backup.sandbox.registry import Registry
 from gitops_backup.sandbox.tiny_images import tiny_image
 from tests.registry.faulty import Exchange, FaultyServer, answers, error, with_header
-from tests.registry.parts import PASSWORD, SOURCES, USERNAME, Parts, backup_image, source_image
+from tests.registry.parts import PASSWORD, SOURCES, USERNAME, Parts, backup_image, copy, source_image
 
 _TWO = ["linux/amd64", "linux/arm64/v8"]
 _T, _A, _B, _X, _Y = (f"sha256:{letter * 64}" for letter in "7ab89")
@@ -91,7 +91,7 @@ def test_what_a_node_reports_is_looked_for_in_the_copy(
     digest = upstream.push_image(repository, "1", platforms=_TWO, content=b"x")
     target = backup_image(repository)
     assert parts.copier.parts(target, [configuration]) == frozenset()
-    parts.copier.copy(source_image(repository), target, digest)
+    copy(parts.copier, source_image(repository), target, digest)
     for server in (source_server, backup_server):
         server.forget()
     assert parts.copier.parts(target, [manifest.digest, _X]) == {manifest.digest}
@@ -155,7 +155,7 @@ def test_a_copy_is_the_same_to_the_byte(
 ) -> None:
     """With every platform of an index, in OCI's form and in Docker's."""
     digest = upstream.push_image(repository, "1", platforms=platforms, docker=docker)
-    copied = parts.copier.copy(source_image(repository), backup_image(repository), digest)
+    copied = copy(parts.copier, source_image(repository), backup_image(repository), digest)
     image = tiny_image(f"{repository}:1".encode(), platforms=platforms, docker=docker)
     assert copied.copied
     assert copied.digest == digest
@@ -182,7 +182,7 @@ def test_the_requests_of_a_copy_are_few(
     for server in (source_server, backup_server):
         server.forget()
     resolved = parts.copier.resolve(source_image(repository))
-    first = parts.copier.copy(source_image(repository), backup_image(repository), resolved.digest)
+    first = copy(parts.copier, source_image(repository), backup_image(repository), resolved.digest)
     signature = f"{resolved.digest.replace(':', '-')}.sig"
     assert _ours(source_server) == [f"HEAD {repository}/1", f"HEAD {repository}/{signature}"]
     look = [f"GET kept/{repository}/{reference}" for reference in ("1", *first.manifests)]
@@ -199,10 +199,10 @@ def test_what_is_there_is_looked_at_and_not_copied(
     """No request to the source, no write to the backup; `verify` is one HEAD."""
     digest = upstream.push_image(repository, "1")
     image, target = source_image(repository), backup_image(repository)
-    parts.copier.copy(image, target, digest)
+    copy(parts.copier, image, target, digest)
     for server in (source_server, backup_server):
         server.forget()
-    assert not parts.copier.copy(image, target, digest).copied
+    assert not copy(parts.copier, image, target, digest).copied
     assert source_server.requests == []
     assert [seen.method for seen in backup_server.requests] == ["GET"]
     backup_server.forget()
@@ -223,7 +223,7 @@ def test_a_layer_that_another_backup_has_is_neither_read_nor_sent_again(
     for name, platform in (("one", "linux/amd64"), ("two", "linux/arm64")):
         own = f"{repository}/{name}"
         digest = upstream.push_image(own, "1", content=b"shared", platforms=[platform])
-        parts.copier.copy(source_image(own), backup_image(own), digest)
+        copy(parts.copier, source_image(own), backup_image(own), digest)
     assert [seen.path for seen in source_server.asked("GET", layer)] == [
         f"/v2/{repository}/one/blobs/{layer}"
     ]
@@ -236,7 +236,7 @@ def test_a_tag_that_moves_meanwhile_changes_nothing(
     """What was resolved is what is copied."""
     digest = upstream.push_image(repository, "1", content=b"old")
     upstream.push_image(repository, "1", content=b"new")
-    parts.copier.copy(source_image(repository), backup_image(repository), digest)
+    copy(parts.copier, source_image(repository), backup_image(repository), digest)
     assert backup.digest(f"kept/{repository}", "1") == digest
 
 
@@ -247,7 +247,7 @@ def test_a_tag_that_holds_something_else_is_left_alone(
     digest = upstream.push_image(repository, "1")
     held = backup.push_image(f"kept/{repository}", "1", content=b"somebody else's")
     with pytest.raises(CopyFailed, match=held) as caught:
-        parts.copier.copy(source_image(repository), backup_image(repository), digest)
+        copy(parts.copier, source_image(repository), backup_image(repository), digest)
     assert caught.value.reason is Reason.NAME_CONFLICT
     assert backup.digest(f"kept/{repository}", "1") == held
     assert backup_server.asked("PUT|POST|PATCH|DELETE") == []
@@ -260,10 +260,10 @@ def test_an_index_whose_parts_are_gone_is_not_verified(
     """Somebody deleted one platform from the backup registry, or it never arrived."""
     digest = upstream.push_image(repository, "1", platforms=_TWO)
     image, target = source_image(repository), backup_image(repository)
-    lost = parts.copier.copy(image, target, digest).manifests[1]
+    lost = copy(parts.copier, image, target, digest).manifests[1]
     backup_server.on("GET|HEAD", f"/manifests/{lost}", error(404, "MANIFEST_UNKNOWN"))
     with pytest.raises(CopyFailed, match=lost) as caught:
-        parts.copier.copy(image, target, digest)
+        copy(parts.copier, image, target, digest)
     assert caught.value.reason is Reason.DIGEST_MISMATCH
 
 
@@ -273,12 +273,12 @@ def test_parts_that_are_gone_are_copied_again(
     """A registry's clean-up may take what has no tag of its own."""
     digest = upstream.push_image(repository, "1", platforms=_TWO)
     image, target = source_image(repository), backup_image(repository)
-    lost = parts.copier.copy(image, target, digest).manifests[1]
+    lost = copy(parts.copier, image, target, digest).manifests[1]
     backup.delete(f"kept/{repository}", lost)
     assert backup.digest(f"kept/{repository}", lost) is None
-    assert parts.copier.copy(image, target, digest).copied
+    assert copy(parts.copier, image, target, digest).copied
     assert backup.digest(f"kept/{repository}", lost) == lost
-    assert not parts.copier.copy(image, target, digest).copied
+    assert not copy(parts.copier, image, target, digest).copied
 
 
 def test_a_registry_that_forgets_what_was_pushed_is_found_out(
@@ -288,7 +288,7 @@ def test_a_registry_that_forgets_what_was_pushed_is_found_out(
     digest = upstream.push_image(repository, "1")
     backup_server.on("PUT", "/manifests/1$", answers(201))
     with pytest.raises(CopyFailed, match="is not there") as caught:
-        parts.copier.copy(source_image(repository), backup_image(repository), digest)
+        copy(parts.copier, source_image(repository), backup_image(repository), digest)
     assert caught.value.reason is Reason.DIGEST_MISMATCH
 
 
@@ -304,7 +304,7 @@ def test_a_source_that_serves_something_else_than_it_promised_is_found_out(
     resolved = parts.copier.resolve(source_image(repository))
     assert resolved.digest == other != digest
     with pytest.raises(CopyFailed) as caught:
-        parts.copier.copy(source_image(repository), backup_image(repository), resolved.digest)
+        copy(parts.copier, source_image(repository), backup_image(repository), resolved.digest)
     assert caught.value.reason is Reason.DIGEST_MISMATCH
     assert backup.tags(f"kept/{repository}") == []
 
@@ -316,9 +316,9 @@ def test_a_platform_that_is_wanted_has_to_be_there(
     """In an index, or in the configuration of a single image."""
     digest = upstream.push_image(repository, "1", platforms=pushed)
     image, target = source_image(repository), backup_image(repository)
-    assert parts.copier.copy(image, target, digest, platforms=["linux/amd64"]).platforms == tuple(pushed)
+    assert copy(parts.copier, image, target, digest, platforms=["linux/amd64"]).platforms == tuple(pushed)
     with pytest.raises(CopyFailed, match="linux/s390x") as caught:
-        parts.copier.copy(image, target, digest, platforms=["linux/amd64", "linux/s390x"])
+        copy(parts.copier, image, target, digest, platforms=["linux/amd64", "linux/s390x"])
     assert caught.value.reason is Reason.PLATFORM_MISSING
 
 
@@ -331,7 +331,7 @@ def test_what_names_no_platform_has_none(parts: Parts, backup: Registry, reposit
     digest = backup.push_manifest(place, "1", json.dumps(manifest).encode(), media_type=_MANIFEST)
     image, target = source_image(repository), backup_image(repository)
     with pytest.raises(CopyFailed) as caught:
-        parts.copier.copy(image, target, digest, platforms=["linux/amd64"])
+        copy(parts.copier, image, target, digest, platforms=["linux/amd64"])
     assert caught.value.reason is Reason.PLATFORM_MISSING
 
 
@@ -343,7 +343,7 @@ def test_a_configuration_that_is_gone_is_not_verified(
     backup_server.on("GET", "/blobs/", error(404, "BLOB_UNKNOWN"))
     image, target = source_image(repository), backup_image(repository)
     with pytest.raises(CopyFailed, match="lacks its configuration") as caught:
-        parts.copier.copy(image, target, digest, platforms=["linux/amd64"])
+        copy(parts.copier, image, target, digest, platforms=["linux/amd64"])
     assert caught.value.reason is Reason.DIGEST_MISMATCH
 
 
@@ -353,7 +353,7 @@ def test_where_pulls_are_counted_parts_are_looked_at_by_head(
     """A GET of each platform would use up what the nodes need; the size is not known then."""
     digest = upstream.push_image(repository, "1", platforms=_TWO)
     backup_server.on("GET|HEAD", "/manifests/", with_header("RateLimit-Remaining", "100;w=21600"))
-    copied = parts.copier.copy(source_image(repository), backup_image(repository), digest)
+    copied = copy(parts.copier, source_image(repository), backup_image(repository), digest)
     assert copied.size is None
     assert len(copied.manifests) == 2
     for child in copied.manifests:
@@ -369,7 +369,7 @@ def test_a_signature_comes_along_before_the_image(
     layer = "application/vnd.dev.cosign.simplesigning.v1+json"
     for kind in ("sig", "att"):
         _push_artifact(upstream, repository, f"{stem}.{kind}", layer=layer)
-    parts.copier.copy(source_image(repository), backup_image(repository), digest)
+    copy(parts.copier, source_image(repository), backup_image(repository), digest)
     tags = [seen.path.rpartition("/")[2] for seen in backup_server.asked("PUT", "/manifests/(?!sha256:)")]
     assert tags == [f"{stem}.sig", f"{stem}.att", "1"]
     for tag in tags:
@@ -384,7 +384,7 @@ def test_a_signature_that_is_there_is_left_alone(
     tag = f"{digest.replace(':', '-')}.sig"
     upstream.push_image(repository, tag, content=b"new")
     held = backup.push_image(f"kept/{repository}", tag, content=b"old")
-    assert parts.copier.copy(source_image(repository), backup_image(repository), digest).copied
+    assert copy(parts.copier, source_image(repository), backup_image(repository), digest).copied
     assert backup.digest(f"kept/{repository}", tag) == held
 
 
@@ -396,10 +396,10 @@ def test_a_refusal_to_show_a_signature_is_as_good_as_none(
     image, target = source_image(repository), backup_image(repository)
     source_server.on("HEAD", r"\.sig$", error(500, "UNKNOWN"))
     with pytest.raises(CopyFailed) as caught:
-        parts.copier.copy(image, target, digest)
+        copy(parts.copier, image, target, digest)
     assert caught.value.reason is Reason.SOURCE_UNAVAILABLE
     source_server.on("HEAD", r"\.sig$", error(403, "DENIED"))
-    assert parts.copier.copy(image, target, digest).copied
+    assert copy(parts.copier, image, target, digest).copied
 
 
 def test_many_workers_that_copy_one_image_end_with_one_digest(
@@ -409,7 +409,8 @@ def test_many_workers_that_copy_one_image_end_with_one_digest(
     digest = upstream.push_image(repository, "1", platforms=_TWO)
     with ThreadPoolExecutor(6) as pool:
         copies = pool.map(
-            lambda _: parts.copier.copy(source_image(repository), backup_image(repository), digest), range(6)
+            lambda _: copy(parts.copier, source_image(repository), backup_image(repository), digest),
+            range(6),
         )
         assert {copy.digest for copy in copies} == {digest}
     assert backup.digest(f"kept/{repository}", "1") == digest
@@ -423,7 +424,7 @@ def test_a_429_in_the_middle_of_a_copy_cools_the_account_down(
     backup_server.on("PATCH", "", error(429, "TOOMANYREQUESTS"))
     for _ in range(2):
         with pytest.raises(CopyFailed) as caught:
-            parts.copier.copy(source_image(repository), backup_image(repository), digest)
+            copy(parts.copier, source_image(repository), backup_image(repository), digest)
         assert caught.value.reason is Reason.RATE_LIMITED
         assert caught.value.side is Side.DESTINATION
         assert caught.value.retry_after is not None
@@ -439,7 +440,7 @@ def test_a_source_that_cools_down_is_not_copied_from(
     digest = upstream.push_image(repository, "1")
     parts.cooldowns.start(parts.source.remote(source_image(repository)).account, 50)
     with pytest.raises(CopyFailed) as caught:
-        parts.copier.copy(source_image(repository), backup_image(repository), digest)
+        copy(parts.copier, source_image(repository), backup_image(repository), digest)
     assert (caught.value.reason, caught.value.side) == (Reason.RATE_LIMITED, Side.SOURCE)
     assert source_server.requests == []
 
@@ -453,14 +454,14 @@ def test_no_pull_is_tried_where_none_is_granted(
     source_server.on("HEAD", "", with_header("RateLimit-Remaining", "0;w=21600"))
     assert parts.copier.resolve(image).digest == digest
     with pytest.raises(CopyFailed) as caught:
-        parts.copier.copy(image, target, digest)
+        copy(parts.copier, image, target, digest)
     assert (caught.value.reason, caught.value.side) == (Reason.RATE_LIMITED, Side.SOURCE)
     assert not source_server.asked("GET")
     source_server.on("HEAD", "", with_header("RateLimit-Remaining", "100;w=21600"))
-    assert parts.copier.copy(image, target, digest).copied
+    assert copy(parts.copier, image, target, digest).copied
     source_server.on("HEAD", "", with_header("RateLimit-Remaining", "0;w=21600"))
     parts.source.head(image)
-    assert not parts.copier.copy(image, target, digest).copied
+    assert not copy(parts.copier, image, target, digest).copied
 
 
 def test_a_copy_can_be_stopped_in_the_middle(
@@ -477,10 +478,10 @@ def test_a_copy_can_be_stopped_in_the_middle(
 
     source_server.on("GET", "/blobs/", stall, times=1)
     with pytest.raises(ProcessCancelled):
-        parts.copier.copy(source_image(repository), backup_image(repository), digest, cancel=cancel)
+        copy(parts.copier, source_image(repository), backup_image(repository), digest, cancel=cancel)
     hold.set()
     assert backup.tags(f"kept/{repository}") == []
-    assert parts.copier.copy(source_image(repository), backup_image(repository), digest).copied
+    assert copy(parts.copier, source_image(repository), backup_image(repository), digest).copied
 
 
 @contextmanager
@@ -511,7 +512,7 @@ def test_neither_side_is_shown_the_credentials_of_the_other(
         server.on(".*", "", wants_somebody)
         with _one_host_for_both(server, tmp_path) as parts:
             resolved = parts.copier.resolve(source_image(repository))
-            assert parts.copier.copy(source_image(repository), backup_image(repository), digest).copied
+            assert copy(parts.copier, source_image(repository), backup_image(repository), digest).copied
         assert resolved.digest == digest
         for path, name in ((f"/v2/{repository}/", "reader"), (f"/v2/kept/{repository}/", USERNAME)):
             shown = {seen.headers.get("authorization") for seen in server.asked(path=f"^{path}")}

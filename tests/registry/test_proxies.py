@@ -22,7 +22,16 @@ from gitops_backup.registry.proxies import Proxies, Proxy
 from gitops_backup.registry.skopeo import Skopeo
 from gitops_backup.sandbox.registry import Registry
 from tests.registry.faulty import FaultyServer, answers
-from tests.registry.parts import BACKUPS, SOURCES, backup_image, client, locations, login, source_image
+from tests.registry.parts import (
+    BACKUPS,
+    SOURCES,
+    backup_image,
+    client,
+    copy,
+    locations,
+    login,
+    source_image,
+)
 from tests.registry.proxy import ProxyServer
 
 _SOURCE, _BACKUP = "src.test:5000", "bak.test"
@@ -128,7 +137,7 @@ def test_a_whole_copy_goes_through_a_proxy_that_wants_a_password(
     with ProxyServer(names, login="somebody:pass/word") as proxy:
         with _copier(tmp_path, proxy.environment(_LOGIN)) as (source, copier):
             assert copier.resolve(source_image(repository)).digest == digest
-            assert copier.copy(source_image(repository), backup_image(repository), digest).copied
+            assert copy(copier, source_image(repository), backup_image(repository), digest).copied
             kinds = {(line.split()[0] == "CONNECT", _SOURCE in line) for line in proxy.asked}
             assert kinds == {(True, True), (True, False), (False, True), (False, False)}
             assert proxy.refused == 0

@@ -21,7 +21,7 @@ from gitops_backup.registry.locations import Endpoint
 from gitops_backup.registry.skopeo import Skopeo
 from gitops_backup.sandbox.registry import Registry
 from tests.registry.faulty import Exchange, FaultyServer, answers, error
-from tests.registry.parts import PASSWORD, USERNAME, Parts, backup_image, source_image
+from tests.registry.parts import PASSWORD, USERNAME, Parts, backup_image, copy, source_image
 
 _DIGEST = "sha256:" + "d" * 64
 _ANONYMOUS = Remote(Endpoint("src.example", "a/b"), None)
@@ -197,7 +197,7 @@ def test_no_process_on_the_machine_shows_a_credential(
         exchange.send(exchange.forward())
 
     source_server.on("GET", "/blobs/", look)
-    assert parts.copier.copy(source_image(repository), backup_image(repository), digest).copied
+    assert copy(parts.copier, source_image(repository), backup_image(repository), digest).copied
     assert found
     for arguments, environment in found:
         assert b"--dest-authfile=" in arguments
@@ -235,7 +235,7 @@ def test_the_docker_config_of_the_home_folder_is_not_used(
         path.write_text(content)
     monkeypatch.setenv("HOME", str(tmp_path))
     source_server.on("GET", "^/v2/$", answers(401, b"{}", {"WWW-Authenticate": 'Basic realm="x"'}))
-    parts.copier.copy(source_image(repository), backup_image(repository), digest)
+    copy(parts.copier, source_image(repository), backup_image(repository), digest)
     shown = {seen.headers.get("authorization") for seen in source_server.requests}
     assert f"Basic {entry['auth']}" not in shown
 
@@ -256,7 +256,7 @@ def test_the_machines_mirrors_are_not_used(
         f'[[registry]]\nprefix = "{source_server.host}"\nlocation = "127.0.0.1:1"\ninsecure = true\n'
     )
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert parts.copier.copy(source_image(repository), backup_image(repository), digest).copied
+    assert copy(parts.copier, source_image(repository), backup_image(repository), digest).copied
 
 
 def test_a_private_authority_serves_both_sides(
