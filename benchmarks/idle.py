@@ -25,10 +25,10 @@ from gitops_backup.sandbox.waiting import until
 _DEPLOYMENTS = 1000
 _IMAGES = 100
 _SECONDS = 60.0
-_QUIET_SECONDS = 7.0
+_QUIET_SECONDS = 20.0
 _WORKLOADS = "idle"
 _SECONDS_BETWEEN_RENEWALS = 2.2
-_LONGEST_SECONDS = 300.0
+_LONGEST_SECONDS = 600.0
 _WATCHED = (
     "/apis/apps/v1/deployments",
     "/apis/apps/v1/daemonsets",
