@@ -188,7 +188,7 @@ class Search:
         for keys, path, content in self._chart.defaults:
             if path not in self._contents:
                 for text in self._scalars(path or "", content, How.SCALAR):
-                    whole = text.keys if text.keys[:1] == ("global",) else (*keys, *text.keys)
+                    whole = (*keys, *text.keys)
                     yield from self._placed(text, whole, path, above)
             above.append((keys, _content(path or "", content)))
 
