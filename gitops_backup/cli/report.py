@@ -44,6 +44,13 @@ def _name(context: click.Context, parameter: click.Parameter, value: str | None)
     return value
 
 
+def _labels(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A selector; what is wrong in one that could be one, the API server says."""
+    if value is not None and not value.isascii():
+        raise click.BadParameter(f"{value!r} has characters that no label has", context, parameter)
+    return value
+
+
 @click.command(epilog=OTHER_WAYS)
 @click.option(
     "-o",
@@ -56,7 +63,7 @@ def _name(context: click.Context, parameter: click.Parameter, value: str | None)
 @click.option("--diff", is_flag=True, help="Show the exact change of each file or workload.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when something is due or blocked.")
 @click.option("-n", "--namespace", callback=_name, help="Only workloads in this namespace.")
-@click.option("-l", "--selector", help="Only workloads with these labels.")
+@click.option("-l", "--selector", callback=_labels, help="Only workloads with these labels.")
 @settings_options(*_OPTIONS)
 @click.pass_obj
 def report(

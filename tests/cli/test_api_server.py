@@ -227,3 +227,6 @@ def _allow(account: str, sandbox: Sandbox, namespace: str, resources: Mapping[st
 def test_a_selector_that_is_none(options: Options) -> None:
     """What the API server says about it is in the line."""
     assert "unable to parse requirement" in refused(*options, "report", "-l", "a in (")
+    # the second is what Python makes of a byte that is no UTF-8
+    for text in ("é=x", "\udcff=x"):
+        assert f"{text!r} has characters that no label has" in refused(*options, "report", "-l", text)
