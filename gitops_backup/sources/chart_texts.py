@@ -19,7 +19,7 @@ from gitops_backup.sources.charts import Chart
 from gitops_backup.sources.content import KeyIsNoText, content_of
 from gitops_backup.sources.documents import File, InvalidManifest, Position, Steps, line_of
 from gitops_backup.sources.edits import Span, Splice, apply
-from gitops_backup.sources.insertion import insert
+from gitops_backup.sources.insertion import CannotInsert, insert
 from gitops_backup.sources.mappings import entries, find
 from gitops_backup.sources.proof import prove
 from gitops_backup.sources.rendering import Files, HelmOptions, Parameter
@@ -153,9 +153,17 @@ class Search:
             empty = self._empty(added)
             if empty is not None:
                 found.append(empty)
-            elif not _says(_content(text.path, self._chart.files[text.path]), added.keys):
+            elif self._can_add(added):
                 found.append(added)
         return found
+
+    def _can_add(self, text: Text) -> bool:
+        """Whether there is room for a key in its file."""
+        try:
+            insert(text.path, self._chart.files[text.path], list(map(str, text.keys)), text.whole)
+        except (CannotInsert, InvalidManifest):
+            return False
+        return True
 
     def _empty(self, added: Text) -> Text | None:
         """The text in place of an empty one, in quotes, that stands there."""
@@ -195,15 +203,15 @@ class Search:
     def _placed(
         self, text: Text, keys: Keys, path: str | None, above: Iterable[tuple[Keys, Any]]
     ) -> Iterator[Text]:
-        """Where a default is written: where the next above can override it, if it does not yet."""
-        inside_a_list = any(isinstance(key, int) for key in keys)
-        if self._target in (None, path) or inside_a_list:
-            if path is not None:
-                yield text
-        elif not any(
-            _says(content, keys[len(root) :]) for root, content in above if keys[: len(root)] == root
-        ):
-            yield text._replace(how=How.ADDED, path=self._target or "", keys=keys, steps=(), start=0)
+        """Where a default is written: in a value file that overrides it then, or else where it is."""
+        if any(_says(content, keys[len(root) :]) for root, content in above if keys[: len(root)] == root):
+            return
+        added = text._replace(how=How.ADDED, path=self._target or "", keys=keys, steps=(), start=0)
+        in_a_list = any(isinstance(key, int) for key in keys)
+        if self._target not in (None, path) and not in_a_list and self._can_add(added):
+            yield added
+        elif path is not None:
+            yield text
 
     def _literals(self, images: AbstractSet[str]) -> Iterator[Text]:
         for path in self._chart.templates:

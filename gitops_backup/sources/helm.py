@@ -181,14 +181,6 @@ class _Rendering:
         except (RenderFailed, InvalidRendering, InvalidManifest, ProofFailed, CannotInsert) as error:
             raise _Unwritten(error.message) from error
 
-    def can_be_written(self, text: Text, new: str) -> bool:
-        """Whether a text can become another where it stands, whatever is rendered of it."""
-        try:
-            written(self.chart, self.options, {text: new})
-        except (InvalidManifest, ProofFailed, CannotInsert):
-            return False
-        return True
-
 
 class _Unwritten(GitopsBackupError):
     """Texts cannot be written, or not be rendered."""
@@ -304,14 +296,8 @@ def _hosts(compositions: Iterable[Composition[Text]]) -> Mapping[Text, str]:
 def _findings(texts: Sequence[Text], rendering: _Rendering, before: Sequence[Rendered]) -> _Findings:
     """Where these texts come out. Raises `_Unwritten` where that cannot be rendered."""
     marks = Marks([*rendering.chart.files.values(), *(image.text.encode() for image in images_of(before))])
-    try:
-        after = rendering.changed(_marked(texts, marks))[1]
-    except _Unwritten:
-        usable = [text for text in texts if rendering.can_be_written(text, text.renamed(text.name + "x"))]
-        if len(usable) == len(texts):
-            raise
-        texts = usable
-        after = rendering.changed(_marked(texts, marks))[1]
+    marked = {text: text.renamed(text.name + marks.mark(number)) for number, text in enumerate(texts)}
+    after = rendering.changed(marked)[1]
     shown = {(marks.without(image.workload), image.steps): image.text for image in images_of(after)}
     found = (
         (image, marks.composition(_name(image.text), shown.get((image.workload, image.steps), ""), texts))
@@ -328,10 +314,6 @@ def _other_than(before: Sequence[Rendered], after: Sequence[Rendered]) -> list[R
     """The objects that are not the very same."""
     same = {id(each) for each in before}
     return [each for each in after if id(each) not in same]
-
-
-def _marked(texts: Sequence[Text], marks: Marks) -> Mapping[Text, str]:
-    return {text: text.renamed(text.name + marks.mark(number)) for number, text in enumerate(texts)}
 
 
 def _solutions(

@@ -71,8 +71,6 @@ def _into_flow(file: File, node: MappingNode, keys: Sequence[str], value: str) -
 
 
 def _into_block(file: File, node: MappingNode, keys: Sequence[str], value: str) -> Splice:
-    if not node.value:
-        raise CannotInsert(f"{one_line(file.path)} has no room for {one_line('.'.join(keys))}")
     newline = _newline(file)
     column = _column(file, node.value[0][0])
     lines = _block(keys, value, column=column, step=_step(file, node), newline=newline)
@@ -109,11 +107,10 @@ def _line_start(text: str, at: int) -> int:
 
 def _step(file: File, node: MappingNode) -> int:
     """By how much the file indents: as its first mapping in a mapping does."""
-    for _, value in node.value:
-        if isinstance(value, MappingNode) and value.value and not value.flow_style:
-            column = _column(file, value.value[0][0]) - _column(file, node.value[0][0])
-            if column > 0:
-                return column
+    for key, value in node.value:
+        here = value.start_mark.index > key.end_mark.index  # and not where its anchor is
+        if here and isinstance(value, MappingNode) and not value.flow_style:
+            return _column(file, value.value[0][0]) - _column(file, key)
     found = _NESTED.search(file.text)
     return len(found[1]) if found else 2
 

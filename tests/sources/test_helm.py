@@ -116,6 +116,62 @@ def test_odd_names_of_files_are_files_like_others(helm_renderer: LocalRenderer) 
     assert outcome(helm_renderer, broken)[0] == Reason.UNSUPPORTED_SOURCE
 
 
+def test_texts_that_a_template_works_on_are_left(helm_renderer: LocalRenderer) -> None:
+    """Whatever it makes of marks: nothing is written that was not seen to come out as it is."""
+    for function in ('replace "0000" "9999"', 'replace "zq" "qz"', "upper | lower | trunc 5", "reverse"):
+        template = f"image: {{{{ .Values.image.repository | {function} }}}}:1.25"
+        assert edit(helm_renderer, application(), chart(template), [DUE]).edits == {}
+
+
+@pytest.mark.parametrize(
+    ("prod", "edited"),
+    [
+        (b"image: {tag: '1.25'}\n---\na: b\n", ["app/prod.yaml"]),
+        (b"x: &x 1\ny:\n- *x\n", ["app/values.yaml"]),
+        (b"image: []\n", []),
+        (b"- a\n", []),
+        (b"? [a]\n: b\n", []),
+    ],
+)
+def test_where_a_key_cannot_be_added_the_default_is_edited(
+    prod: bytes, edited: list[str], helm_renderer: LocalRenderer
+) -> None:
+    """A value file may have no room that can be told; what Helm itself does not take is told."""
+    app, files = application({"valueFiles": ["prod.yaml"]}), chart(more={"prod.yaml": prod})
+    result = edit(helm_renderer, app, files, [DUE])
+    assert list(result.edits) == edited
+    assert [each.reason for each in result.refused] == ([] if edited else [Reason.UNSUPPORTED_SOURCE])
+
+
+def test_other_images_may_be_none(helm_renderer: LocalRenderer) -> None:
+    """A container whose image is no reference, or a very long text beside, is nobody's copy."""
+    template = f"{deployment(IMAGE)}---\n{deployment('image: No Image', name='other')}"
+    values = VALUES + b"long: " + b"n" * 5000 + b"\n"
+    assert list(edit(helm_renderer, application(), chart(template, values=values), [DUE]).edits) == [
+        "app/values.yaml"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (b"webImage: library/nginx\n", b"webImage: m/library_nginx\nwebRegistry: bak.example\n"),
+        (b"img: library/nginx\n", None),
+        (b"webs:\n- image: library/nginx\n", None),
+        (b"webImage: library/nginx\nwebRegistry: ~\n", None),
+    ],
+)
+def test_a_host_of_the_templates_own_is_overridden(
+    values: bytes, expected: bytes | None, helm_renderer: LocalRenderer
+) -> None:
+    """By a key beside the rest of the name, where a template asks for one that can be guessed and is seen."""
+    listed = "(index (.Values.webs | default (list dict)) 0).image"
+    name = f".Values.webImage | default .Values.img | default {listed}"
+    template = f'image: {{{{ .Values.webRegistry | default "docker.io" }}}}/{{{{ {name} }}}}:1.25'
+    result = edit(helm_renderer, application(), chart(template, values=values), [DUE])
+    assert result.edits == ({} if expected is None else {"app/values.yaml": expected})
+
+
 UNUSABLE: dict[str, tuple[dict[str, bytes], dict[str, Any], Reason, str]] = {
     "a chart that fails": (
         chart('image: {{ fail "no\nway" }}'),

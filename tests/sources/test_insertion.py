@@ -70,6 +70,12 @@ INSERTED = {
     "in a file of comments without a final newline": ("# none", "a", "# none\na: new"),
     "in a file that begins with a mark": ("---\n# none\n", "a", "---\n# none\na: new\n"),
     "in the first of several documents": ("a: 1\n---\nb: 2\n", "c", "a: 1\nc: new\n---\nb: 2\n"),
+    "behind a mapping that has its anchor elsewhere": (
+        "a:\n    b: &b\n        c: 1\nd:\n    e: *b\n",
+        "d.f.g",
+        "a:\n    b: &b\n        c: 1\nd:\n    e: *b\n    f:\n        g: new\n",
+    ),
+    "in nothing that another document follows": ("---\n# none\n---\nb: 2\n", "a", None),
     "in JSON": ('{"a": {"x": 1}}', "a.y", '{"a": {"x": 1, "y": "new"}}'),
     "behind letters of other alphabets": ("é: ü\na:\n  x: 😀\n", "a.y", "é: ü\na:\n  x: 😀\n  y: new\n"),
     "with a byte order mark": ("\ufeffa:\n  x: 1\n", "a.y", "\ufeffa:\n  x: 1\n  y: new\n"),
