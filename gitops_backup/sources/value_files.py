@@ -10,6 +10,7 @@ import posixpath
 import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from itertools import takewhile
 
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
@@ -78,11 +79,14 @@ def _is_there(path: str, tree: Tree) -> bool:
 
 def _matching(pattern: str, tree: Tree) -> list[str]:
     """The paths that a pattern matches, in their order; a name at a time, so that nothing backtracks."""
+    words = pattern.split("/")
     try:
-        parts = [None if part == "**" else Glob(part.replace("[^", "[!")) for part in pattern.split("/")]
+        parts = [None if word == "**" else Glob(word.replace("[^", "[!")) for word in words]
     except InvalidGlob:
         return []
-    return [entry.path for entry in tree.under("", recurse=True) if _fits(parts, entry.path.split("/"))]
+    plain = takewhile(lambda word: not _SPECIAL.search(word), words)
+    inside = tree.under("/".join(plain), recurse=True)
+    return [entry.path for entry in inside if _fits(parts, entry.path.split("/"))]
 
 
 def _fits(parts: Sequence[Glob | None], names: Sequence[str]) -> bool:
@@ -97,4 +101,5 @@ def _fits(parts: Sequence[Glob | None], names: Sequence[str]) -> bool:
 
 
 _GLOB = re.compile(r"[*?\[]")
+_SPECIAL = re.compile(r"[*?\[{\\]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")

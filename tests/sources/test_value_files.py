@@ -37,6 +37,8 @@ RESOLVED = {
     "all levels": (["env/**/*.yaml"], ["app/env/c.yaml", "app/env/d/e.yaml"]),
     "all there is": (["env/**"], ["app/env/c.yaml", "app/env/d/e.yaml", "app/env/d.yml"]),
     "one character": (["?.yaml"], ["app/a.yaml", "app/b.yaml"]),
+    "in many folders": (["../*/[ab]*"], ["app/a.yaml", "app/b.yaml", "values/a b.yaml"]),
+    "alternatives of folders": (["../{values,none}/*"], ["values/a b.yaml"]),
     "a list": (["[!a].yaml"], ["app/b.yaml"]),
     "a list in another form": (["[^a].yaml"], ["app/b.yaml"]),
     "alternatives": (["env/*.{yml,yaml}"], ["app/env/c.yaml", "app/env/d.yml"]),
@@ -57,6 +59,7 @@ def test_value_files_are_found(case: tuple[list[str], list[str]]) -> None:
     ("raw", "reason", "message"),
     [
         ("gone.yaml", Reason.NOT_FOUND_IN_SOURCE, "the value file gone.yaml is not in the repository"),
+        ("/etc/passwd", Reason.NOT_FOUND_IN_SOURCE, "the value file /etc/passwd is not in the repository"),
         ("env", Reason.NOT_FOUND_IN_SOURCE, "the value file env is not in the repository"),
         ("sub", Reason.NOT_FOUND_IN_SOURCE, "the value file sub is not in the repository"),
         ("x*.yaml", Reason.NOT_FOUND_IN_SOURCE, "the value file x*.yaml is not in the repository"),
