@@ -25,6 +25,9 @@ Way: TypeAlias = tuple[str | int, ...]
 """The way to a value in an object: the keys of mappings, and the numbers of a sequence's items."""
 
 
+_Key: TypeAlias = tuple[ObjectId, int]
+
+
 class InvalidRendering(GitopsBackupError):
     """What a renderer printed is no stream of objects, or not one that can be read at a fair price."""
 
@@ -106,11 +109,22 @@ def differences(before: Sequence[Rendered], after: Sequence[Rendered]) -> tuple[
     """Where two renderings differ, value by value, in the order of the first.
 
     Objects are paired by what they are; the order in which they stand is no difference, nor is that of keys.
+    Those that only one has are paired in their order, within their kind: their names differ then, as they do
+    where a template makes them up.
     """
     old, new = _numbered(before), _numbered(after)
+    others: dict[ObjectId, list[_Key]] = {}
+    for key in [each for each in new if each not in old]:
+        others.setdefault(key[0]._replace(name=""), []).append(key)
     found: list[Difference] = []
-    for key in {**old, **new}:
-        found += _compared(key[0], (), old.get(key, MISSING), new.get(key, MISSING))
+    for key, content in old.items():
+        partner = key
+        if key not in new:
+            same_kind = others.get(key[0]._replace(name=""))
+            partner = same_kind.pop(0) if same_kind else key
+        found += _compared(key[0], (), content, new.pop(partner, MISSING))
+    for key, content in new.items():  # what is left of it
+        found += _compared(key[0], (), MISSING, content)
     return tuple(found)
 
 
@@ -184,10 +198,10 @@ def _images(rendered: Rendered) -> Iterator[RenderedImage]:
                 )
 
 
-def _numbered(rendering: Iterable[Rendered]) -> dict[tuple[ObjectId, int], Mapping[str, Any]]:
+def _numbered(rendering: Iterable[Rendered]) -> dict[_Key, Mapping[str, Any]]:
     """The objects by what they are; of those that are the same, each has a number of its own."""
     met: Counter[ObjectId] = Counter()
-    numbered: dict[tuple[ObjectId, int], Mapping[str, Any]] = {}
+    numbered: dict[_Key, Mapping[str, Any]] = {}
     for each in rendering:
         numbered[each.identity, met[each.identity]] = each.content
         met[each.identity] += 1

@@ -135,12 +135,26 @@ def test_objects_are_paired_by_what_they_are() -> None:
     a, b, twice = config("x: a"), config("x: b", name="d"), config("x: c")
     assert differences(read(a + b), read(b + a)) == ()
     assert differences(read(a + twice), read(a + twice)) == ()
-    removed, added = read(a)[0].content, read(b)[0].content
-    assert differences(read(a), read(b)) == (
+    secret = b.replace("ConfigMap", "Secret")
+    removed, added = read(a)[0].content, read(secret)[0].content
+    assert differences(read(a), read(secret)) == (
         Difference(CONFIG, (), removed, MISSING),
-        Difference(CONFIG._replace(name="d"), (), MISSING, added),
+        Difference(ObjectId("", "Secret", "team", "d"), (), MISSING, added),
     )
     assert differences(read(a + twice), read(a))[0].before == read(twice)[0].content
+
+
+def test_objects_of_other_names_are_paired_within_their_kind() -> None:
+    """What a template makes a name up for is compared with what it made up another for, in their order."""
+    before = read(config("x: a", name="r1") + config("x: s") + config("x: b", name="r2"))
+    after = read(config("x: a", name="r3") + config("x: c", name="r4") + config("x: s"))
+    assert [
+        (each.object.name, each.steps, each.before, each.after) for each in differences(before, after)
+    ] == [
+        ("r1", ("metadata", "name"), "r1", "r3"),
+        ("r2", ("metadata", "name"), "r2", "r4"),
+        ("r2", ("data", "x"), "b", "c"),
+    ]
 
 
 def test_only_what_is_allowed_is_explained() -> None:
