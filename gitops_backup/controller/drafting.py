@@ -297,7 +297,11 @@ class _Editing:
 
 
 def _elsewhere(refusal: Refused) -> bool:
-    return refusal.reason in {Reason.NOT_FOUND_IN_SOURCE, Reason.UNSUPPORTED_SOURCE}
+    return refusal.reason in {
+        Reason.NOT_FOUND_IN_SOURCE,
+        Reason.UNSUPPORTED_SOURCE,
+        Reason.RENDER_FAILED,
+    }
 
 
 def _replacement(due: DueChange) -> Replacement:

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     SELF_HEAL = "SelfHeal"
     NOT_IN_GIT = "NotInGit"
     UNSUPPORTED_SOURCE = "UnsupportedSource"
+    RENDER_FAILED = "RenderFailed"
     PINNED_REVISION = "PinnedRevision"
     NOT_FOUND_IN_SOURCE = "NotFoundInSource"
     INVALID_MANIFEST = "InvalidManifest"
@@ -152,6 +153,10 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.UNSUPPORTED_SOURCE: Explanation(
         "The Application's source has a shape that cannot be edited yet.",
         "Change the image in the source by hand.",
+    ),
+    Reason.RENDER_FAILED: Explanation(
+        "The source cannot be rendered here by kustomize or Helm, so that no edit of it can be proven.",
+        "Read what it says: install the program where it is missing, or mend the source.",
     ),
     Reason.PINNED_REVISION: Explanation(
         "The Application follows a tag or a commit, which cannot be written to.",

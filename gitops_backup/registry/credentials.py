@@ -43,6 +43,7 @@ class Credentials(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class Anonymous:
     """Nobody, everywhere."""
 

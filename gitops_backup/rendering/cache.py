@@ -1,9 +1,11 @@
 """Renderings, kept by what they were made of: the renderer, what was asked, and each file's content.
 
-Failures are kept, too, because the same input fails again; but for what took too long.
+Failures are kept, too, because the same input fails again; but for what took too long. Manifests are mostly
+repetition, and are kept compressed: thousands of Applications fit.
 """
 
 import threading
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
@@ -11,15 +13,16 @@ from hashlib import sha256
 from gitops_backup.rendering.program import RenderTimedOut
 from gitops_backup.sources.rendering import Files, HelmOptions, Renderer, RenderFailed
 
-LARGEST = 256 * 1024 * 1024
+LARGEST = 64 * 1024 * 1024
+_FAST = 1
 _OVERHEAD = 200
 
 
 class CachingRenderer:
     """Renders with another renderer what it has not rendered before.
 
-    `version` tells that renderer from others that render differently. `largest` is how many bytes are kept;
-    what was asked for longest ago goes first. Threads may share it.
+    `version` tells that renderer from others that render differently. `largest` is how many bytes are kept,
+    after compression; what was asked for longest ago goes first. Threads may share it.
     """
 
     def __init__(self, renderer: Renderer, *, version: str, largest: int = LARGEST) -> None:
@@ -54,15 +57,18 @@ class CachingRenderer:
                 self._kept.move_to_end(key)
         if kept is None:
             try:
-                kept = render()
+                rendered = render()
             except RenderTimedOut:
                 raise
             except RenderFailed as error:
                 kept = error
+            else:
+                self._keep(key, zlib.compress(rendered, _FAST))
+                return rendered
             self._keep(key, kept)
         if isinstance(kept, RenderFailed):
             raise RenderFailed(kept.message, hint=kept.hint) from kept
-        return kept
+        return zlib.decompress(kept)
 
     def _keep(self, key: bytes, kept: bytes | RenderFailed) -> None:
         with self._lock:

@@ -86,7 +86,7 @@ def edit_chart(
         before = rendering.of(rendering.chart.files, rendering.options)
     except (RenderFailed, InvalidRendering) as error:
         message = f"{source} cannot be rendered: {error.message}"
-        return _all_refused(replacements, Reason.UNSUPPORTED_SOURCE, message)
+        return _all_refused(replacements, Reason.RENDER_FAILED, message)
     sorted_out = asked(replacements, before, source=source)
     copies = {**copies, **{each.old: each.new for each in sorted_out.due}}
     plan = _plan(sorted_out.due, rendering, before, copies, words=_Words(rendering.chart, source, options))
@@ -405,9 +405,7 @@ class _Proof:
     def _replaced(self, solved: _Solved, uses: Mapping[RenderedImage, ImageUse]) -> Replaced:
         own = uses[solved.image]
         also = tuple(
-            use
-            for image, use in uses.items()
-            if image != solved.image and self._pieces(image) & solved.names.keys()
+            use for image, use in uses.items() if image != solved.image and self._goes_with(image, solved)
         )
         return Replaced(solved.replacement, own.path, own.line, also)
 
@@ -426,9 +424,11 @@ class _Proof:
             now=now,
         )
 
-    def _pieces(self, image: RenderedImage) -> AbstractSet[Text]:
+    def _goes_with(self, image: RenderedImage, solved: _Solved) -> bool:
         composition = self.compositions.get(image)
-        return {segment.piece for segment in composition.segments} if composition is not None else set()
+        if composition is None:  # in an object whose name is another each time
+            return image.text == solved.image.text
+        return any(segment.piece in solved.names for segment in composition.segments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def edit_kustomization(
         return _refused(replacements, Reason.INVALID_MANIFEST, error.message)
     except (InvalidRendering, RenderFailed) as error:
         message = f"{described(folder)} cannot be rendered: {error.message}"
-        return _refused(replacements, Reason.UNSUPPORTED_SOURCE, message)
+        return _refused(replacements, Reason.RENDER_FAILED, message)
 
 
 def render_kustomization(

@@ -82,7 +82,7 @@ def test_a_failure_is_kept_but_not_slowness() -> None:
 def test_what_was_asked_for_longest_ago_goes_first() -> None:
     """Bytes are what is counted."""
     counting = Counting()
-    cache = CachingRenderer(counting, version="1", largest=700)
+    cache = CachingRenderer(counting, version="1", largest=500)
     for name in "aba":
         cache.kustomize({name: b""}, "a")
     cache.kustomize({"c": b""}, "a")  # b goes

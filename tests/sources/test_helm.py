@@ -113,7 +113,7 @@ def test_odd_names_of_files_are_files_like_others(helm_renderer: LocalRenderer) 
         deployment("image: {{ .Values.image.repository }}:1.25") + "# {{ fail .Values.image.repository }}"
     )
     broken = {**files, "app/templates/new\nline.yaml": template.encode()}
-    assert outcome(helm_renderer, broken)[0] == Reason.UNSUPPORTED_SOURCE
+    assert outcome(helm_renderer, broken)[0] == Reason.RENDER_FAILED
 
 
 def test_texts_that_a_template_works_on_are_left(helm_renderer: LocalRenderer) -> None:
@@ -140,7 +140,7 @@ def test_where_a_key_cannot_be_added_the_default_is_edited(
     app, files = application({"valueFiles": ["prod.yaml"]}), chart(more={"prod.yaml": prod})
     result = edit(helm_renderer, app, files, [DUE])
     assert list(result.edits) == edited
-    assert [each.reason for each in result.refused] == ([] if edited else [Reason.UNSUPPORTED_SOURCE])
+    assert [each.reason for each in result.refused] == ([] if edited else [Reason.RENDER_FAILED])
 
 
 def test_other_images_may_be_none(helm_renderer: LocalRenderer) -> None:
@@ -176,25 +176,25 @@ UNUSABLE: dict[str, tuple[dict[str, bytes], dict[str, Any], Reason, str]] = {
     "a chart that fails": (
         chart('image: {{ fail "no\nway" }}'),
         {},
-        Reason.UNSUPPORTED_SOURCE,
+        Reason.RENDER_FAILED,
         "the chart in app cannot be rendered: helm says: ",
     ),
     "no chart": (
         {"app/values.yaml": VALUES},
         {},
-        Reason.UNSUPPORTED_SOURCE,
+        Reason.RENDER_FAILED,
         "the chart in app cannot be rendered: helm says: Chart.yaml file is missing",
     ),
     "a dependency that is not there": (
         chart() | {"app/Chart.yaml": CHART + DEPENDENCY},
         {},
-        Reason.UNSUPPORTED_SOURCE,
+        Reason.RENDER_FAILED,
         "the chart in app cannot be rendered: helm says: An error occurred while checking for",
     ),
     "no objects": (
         chart("[a]\n"),
         {},
-        Reason.UNSUPPORTED_SOURCE,
+        Reason.RENDER_FAILED,
         "the chart in app cannot be rendered: ",
     ),
     "a value file from elsewhere": (
@@ -215,13 +215,13 @@ UNUSABLE: dict[str, tuple[dict[str, bytes], dict[str, Any], Reason, str]] = {
             more={"templates/x.yaml": b'{{ if ne .Release.Name "web" }}{{ fail "x" }}{{ end }}'},
         ),
         {"releaseName": "other"},
-        Reason.UNSUPPORTED_SOURCE,
+        Reason.RENDER_FAILED,
         "the chart in app cannot be rendered: helm says: execution error at (web/templates/x.yaml:1:",
     ),
     "the environment": (
         chart('image: {{ env "IMAGE" }}'),
         {},
-        Reason.UNSUPPORTED_SOURCE,
+        Reason.RENDER_FAILED,
         "the chart in app cannot be rendered: helm says: parse error at (web/templates/web.yaml:",
     ),
     "a bomb of values": (
@@ -230,25 +230,25 @@ UNUSABLE: dict[str, tuple[dict[str, bytes], dict[str, Any], Reason, str]] = {
             + b"".join(b"a%d: &a%d [%s]\n" % (n, n, b", ".join([b"*a%d" % (n - 1)] * 9)) for n in range(1, 9))
         ),
         {},
-        Reason.UNSUPPORTED_SOURCE,
+        Reason.RENDER_FAILED,
         "the chart in app cannot be rendered: helm ",
     ),
     "values that are too deep": (
         chart(values=b"image: {repository: nginx, tag: '1.25'}\na: " + b"[" * 10_000 + b"]" * 10_000),
         {},
-        Reason.UNSUPPORTED_SOURCE,
+        Reason.RENDER_FAILED,
         "the chart in app ",
     ),
     "an archive that is a bomb": (
         chart(more={"charts/bomb.tgz": gzip.compress(bytes(150_000_000), 1)}),
         {},
-        Reason.UNSUPPORTED_SOURCE,
+        Reason.RENDER_FAILED,
         "the chart in app cannot be rendered: helm ",
     ),
     "a large file that is no values": (
         chart(values=b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"),
         {},
-        Reason.UNSUPPORTED_SOURCE,
+        Reason.RENDER_FAILED,
         "the chart in app cannot be rendered: helm says: ",
     ),
     "an image by chance": (
@@ -288,7 +288,7 @@ def test_templates_that_never_end_are_ended(template: str, helm: Path, tmp_path:
     """Within the limits, and with a reason."""
     limits = Limits(cpu_seconds=2, memory_megabytes=256, output_megabytes=4)
     renderer = LocalRenderer(helm=helm, scratch=tmp_path, limits=limits)
-    assert outcome(renderer, chart(template))[0] == Reason.UNSUPPORTED_SOURCE
+    assert outcome(renderer, chart(template))[0] == Reason.RENDER_FAILED
 
 
 def test_marks_do_not_meet_their_like(helm_renderer: LocalRenderer) -> None:

@@ -17,6 +17,7 @@ REASONS = {
     Reason.BACKUP_PENDING,
     Reason.PROOF_FAILED,
     Reason.SHARED_SCALAR,
+    Reason.RENDER_FAILED,
     Reason.UNSUPPORTED_SOURCE,
 }
 

@@ -128,7 +128,7 @@ def test_what_kustomize_refuses_is_told_in_its_words(renderer: LocalRenderer) ->
     """The message is kustomize's own."""
     result = edited(PLAIN | {K: "resources: [web.yaml]\nimages: [{name: x, newTag: 1.10}]\n"}, renderer)
     ((reason, message),) = reasons(result)
-    assert reason == Reason.UNSUPPORTED_SOURCE
+    assert reason == Reason.RENDER_FAILED
     assert message.startswith("app cannot be rendered: kustomize says: invalid Kustomization: json: cannot ")
 
 
