@@ -53,6 +53,18 @@ def test_other_containers_that_change_are_told(helm_renderer: LocalRenderer) -> 
     assert set(result.images) == {other, ImageUse("app/values.yaml", 2, WEB, "web", False, OLD, NEW)}
 
 
+def test_objects_with_names_by_chance_are_compared(helm_renderer: LocalRenderer) -> None:
+    """With those that are there the next time; their images change with the others, and are told."""
+    name = "job-{{ randAlphaNum 5 | lower }}"
+    template = f"{deployment(IMAGE)}---\n{deployment(IMAGE, kind='StatefulSet', name=name)}"
+    result = edit(helm_renderer, application(), chart(template), [DUE])
+    assert [use.workload.name[:4] for use in result.replaced[0].also] == ["job-"]
+    values = VALUES + b"extra: nginx:1.25\n"
+    odd = template.replace("ports:", 'args: ["{{ .Values.image.repository }}"]\n          ports:')
+    result = edit(helm_renderer, application(), chart(odd, values=values), [DUE])
+    assert [each.reason for each in result.refused] == [Reason.SHARED_SCALAR]
+
+
 def test_nothing_is_added_to_value_files_that_others_share(helm_renderer: LocalRenderer) -> None:
     """The key goes to the last file of the Application's own, or else to the chart's values."""
     files = chart(more={"own.yaml": b"a: b\n", "all.yaml": b"c: d\n"})
