@@ -18,6 +18,7 @@ from typing import IO
 
 from gitops_backup.errors import GitopsBackupError, Transient
 
+_BACKGROUND_NICENESS = 10
 _GRACE_SECONDS = 2.0
 _POLL_SECONDS = 0.2
 
@@ -57,11 +58,13 @@ def run(
     input: bytes | None = None,  # noqa: A002, the name that subprocess.run has
     cwd: Path | None = None,
     cancel: threading.Event | None = None,
+    background: bool = False,
 ) -> Completed:
     """Run a program to its end and return what it left, whatever its exit code.
 
-    `timeout` is in seconds. When `cancel` is set while the program runs, it is ended within about 2 s.
-    Raises `ProgramMissing`, `ProcessTimeout` or `ProcessCancelled`.
+    `timeout` is in seconds; in the `background`, it leaves the processor to others first. When `cancel` is
+    set while the program runs, it is ended within about 2 s. Raises `ProgramMissing`, `ProcessTimeout` or
+    `ProcessCancelled`.
     """
     try:
         process = subprocess.Popen(
@@ -77,6 +80,8 @@ def run(
         if error.filename != argv[0]:  # the folder to start in
             raise
         raise ProgramMissing(f"{argv[0]} is not on PATH", hint=f"install {argv[0]}") from error
+    if background:
+        _give_way(process)
     if process.stdin is not None:
         # communicate() does not go on with its input when it is called again after a timeout
         _feed(process.stdin, input or b"")
@@ -86,6 +91,12 @@ def run(
     except BaseException:  # Ctrl-C does not reach a process group of its own
         _end(process)
         raise
+
+
+def _give_way(process: subprocess.Popen[bytes]) -> None:
+    niceness = max(os.getpriority(os.PRIO_PROCESS, 0), _BACKGROUND_NICENESS)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.setpriority(os.PRIO_PGRP, process.pid, niceness)
 
 
 def _feed(pipe: IO[bytes], data: bytes) -> None:

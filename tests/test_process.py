@@ -253,3 +253,11 @@ def test_an_interrupted_caller_leaves_nothing_behind(tmp_path: Path) -> None:
         _, printed = caller.communicate(timeout=LONG)
     assert b"KeyboardInterrupt" in printed
     assert ended(child_pid)
+
+
+def test_a_program_in_the_background_gives_way_to_others() -> None:
+    """With all that it starts."""
+    script = "sleep 0.2; nice; sh -c nice"
+    usual = [run(["nice"], timeout=10).stdout] * 2
+    there = run(["sh", "-c", script], timeout=10, background=True).stdout.splitlines(keepends=True)
+    assert [int(niceness) for niceness in there] == [max(int(each), 10) for each in usual]

@@ -129,7 +129,8 @@ class Skopeo:
             ]
             env = self._environment() | {"TMPDIR": str(folder)}
             try:
-                ended = run(argv, timeout=self._timeout, env=env, cancel=cancel)
+                # copies can wait; the controller answers while they go on
+                ended = run(argv, timeout=self._timeout, env=env, cancel=cancel, background=True)
             except ProcessTimeout as error:
                 raise CopyFailed(
                     Reason.SOURCE_UNAVAILABLE,
