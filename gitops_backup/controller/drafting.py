@@ -17,7 +17,7 @@ from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.applications import Application, Source
 from gitops_backup.sources.rendered_proof import proven
 from gitops_backup.sources.rendering import Renderer
-from gitops_backup.sources.replacements import ObjectId, Refused, Replacement
+from gitops_backup.sources.replacements import ObjectId, Refused, Replaced, Replacement, ShapeResult
 from gitops_backup.sources.shapes import edit_source, files_to_read, render_source
 from gitops_backup.sources.trees import Tree, folder_of
 
@@ -159,12 +159,11 @@ def draft(
 def _edited(commit: str, parts: Sequence[Part], tree: Tree, reading: "_Reading", renderer: Renderer) -> Draft:
     editing = _Editing(
         tree=tree,
+        reading=reading,
         # what one Application's edit made of a file is what the next one finds there
         contents=dict(reading.contents),
-        unread=reading.refused,
         renderer=renderer,
         copies=_copies(parts),
-        shared=reading.shared,
         made=Draft(commit),
     )
     for part in parts:
@@ -252,11 +251,10 @@ class _Editing:
     """One edit after the other, each on what the ones before have made of the files."""
 
     tree: Tree
+    reading: _Reading
     contents: dict[str, bytes]
-    unread: Mapping[str, str]
     renderer: Renderer
     copies: Mapping[Reference, str]
-    shared: frozenset[str]
     made: Draft
 
     def edit(self, part: Part) -> None:
@@ -271,29 +269,48 @@ class _Editing:
             ]
             if not open_ones:
                 break
-            result = edit_source(
-                part.application,
-                source,
-                open_ones,
-                tree=self.tree,
-                contents=self.contents,
-                renderer=self.renderer,
-                copies=self.copies,
-                shared=self.shared,
-            )
+            result = self._result(part.application, source, open_ones, self.contents)
+            in_passing = self._in_passing(part.application, source, result.done)
             self.contents.update(result.edits)
             self.made.files.update(result.edits)
-            for replaced in result.replaced:
+            for replaced in (*result.replaced, *in_passing):
                 change = wanted.pop(replaced.replacement)
                 self.made.edited.append(change)
                 self.made.places[change] = Written(replaced.path, replaced.line)
-            self.made.done += [wanted.pop(replacement) for replacement in result.done]
+            self.made.done += [wanted.pop(each) for each in result.done if each in wanted]
             why |= {refusal.replacement: refusal for refusal in result.refused}
         for replacement, change in wanted.items():
             refusal = why.get(replacement)
             if refusal is not None and not (part.elsewhere and refusal.reason == Reason.NOT_FOUND_IN_SOURCE):
-                explained = _explained(refusal, part, self.unread)
+                explained = _explained(refusal, part, self.reading.refused)
                 self.made.left.append(Left(change, refusal.reason, explained))
+
+    def _in_passing(
+        self, application: Application, source: Source, done: Sequence[Replacement]
+    ) -> Sequence[Replaced]:
+        """Those of what is done that the commit itself does, by an edit for another Application."""
+        read = files_to_read(application, source, self.tree, self.reading.contents).paths if done else ()
+        if self.made.files.keys().isdisjoint(read):
+            return ()
+        return self._result(application, source, done, self.reading.contents).replaced
+
+    def _result(
+        self,
+        application: Application,
+        source: Source,
+        replacements: Sequence[Replacement],
+        contents: Mapping[str, bytes],
+    ) -> ShapeResult:
+        return edit_source(
+            application,
+            source,
+            replacements,
+            tree=self.tree,
+            contents=contents,
+            renderer=self.renderer,
+            copies=self.copies,
+            shared=self.reading.shared,
+        )
 
 
 def _elsewhere(refusal: Refused) -> bool:

@@ -83,12 +83,13 @@ def test_applications_that_share_a_file_change_it_one_after_the_other() -> None:
     assert drafted.before == {"apps/all.yaml": both}
 
 
-def test_an_image_that_two_applications_want_changed_is_done_for_the_second_one() -> None:
-    """A scalar is edited once, and nobody is refused."""
+def test_an_image_that_two_applications_want_changed_is_changed_for_both() -> None:
+    """A scalar is edited once, nobody is refused, and the commit is put on record for each."""
     web = workload("web", "nginx:1.25")
     parts = [part_of(application(name, source(_URL, "apps")), web) for name in ("a", "b")]
     drafted = _drafted(MemoryBranch({"apps/web.yaml": manifest("web", "nginx:1.25")}), parts)
-    assert (len(drafted.edited), len(drafted.done), drafted.left) == (1, 1, [])
+    assert (len(drafted.edited), drafted.done, drafted.left) == (2, [], [])
+    assert len({drafted.places[change] for change in drafted.edited}) == 1
 
 
 def test_of_several_sources_the_last_one_holds() -> None:

@@ -78,3 +78,12 @@ def test_a_reader_that_cannot_be_rendered_speaks_against_an_edit(renderer: Rende
     drafted = draft(branch, COMMIT, parts, renderer=renderer, readers=readers)
     assert not drafted.files
     assert len(drafted.left) == 1
+
+
+def test_an_edit_that_serves_two_applications_is_on_record_for_both(renderer: Renderer) -> None:
+    """A revert of the commit is somebody's word about the workloads of both."""
+    parts = [_part(name, "base", "nginx:1.25") for name in ("one", "two")]
+    drafted = draft(_branch(), COMMIT, parts, renderer=renderer)
+    assert [change.application for change in drafted.edited] == ["argocd/one", "argocd/two"]
+    assert len(drafted.files) == 1
+    assert not drafted.done
