@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from gitops_backup.sources.charts import Chart
+from gitops_backup.sources.charts import Chart, Defaults
 from gitops_backup.sources.content import KeyIsNoText, content_of
 from gitops_backup.sources.documents import File, InvalidManifest, Position, Steps, line_of
 from gitops_backup.sources.edits import Span, Splice, apply
@@ -125,9 +125,10 @@ class Search:
         self._names = names
         self._contents = {path: _content(path, chart.files[path]) for path in chart.value_files}
         self._sealed = {path for path, content in self._contents.items() if _is_sealed(content)}
-        own = next((layer.path for layer in chart.defaults if not layer.keys), None)
-        apart = [path for path in self._contents if path not in shared | self._sealed]
-        self._target = apart[-1] if apart else own
+        apart = [
+            path for path in self._contents if path not in shared | self._sealed and chart.is_writable(path)
+        ]
+        self._target = apart[-1] if apart else chart.own_values
 
     def texts(self, images: AbstractSet[str]) -> list[Text]:
         """The texts that one of the names has in it, and those in templates that are one of these images."""
@@ -181,7 +182,7 @@ class Search:
 
     def _value_files(self) -> Iterator[Text]:
         for path in self._contents:
-            if path not in self._sealed:
+            if path not in self._sealed and self._chart.is_writable(path):
                 yield from self._scalars(path, self._chart.files[path], How.SCALAR)
 
     def _inline(self) -> Iterator[Text]:
@@ -191,13 +192,16 @@ class Search:
         yield from self._scalars("", self._options.values.encode(), How.INLINE)
 
     def _defaults(self) -> Iterator[Text]:
-        above: list[tuple[Keys, Any]] = [((), content) for content in self._contents.values()]
+        own = {path: content for path, content in self._contents.items() if self._chart.is_writable(path)}
+        above: list[tuple[Keys, Any]] = [((), content) for content in own.values()]
         above.append(((), _content("", self._options.values.encode())))
-        for keys, path, content in self._chart.defaults:
-            if path not in self._contents:
+        brought = [path for path in reversed(self._contents) if path not in own]
+        layers = [Defaults((), path, self._chart.files[path]) for path in brought]
+        for keys, path, content in (*layers, *self._chart.defaults):
+            if path not in own:
                 for text in self._scalars(path or "", content, How.SCALAR):
-                    whole = (*keys, *text.keys)
-                    yield from self._placed(text, whole, path, above)
+                    place = path if path is not None and self._chart.is_writable(path) else None
+                    yield from self._placed(text, (*keys, *text.keys), place, above)
             above.append((keys, _content(path or "", content)))
 
     def _placed(

@@ -3,6 +3,9 @@
 All files of its folder belong to it, because a template may print any of them. A dependency that `Chart.yaml`
 finds in a folder next door (`file://`) is not in `charts/` until Argo CD has Helm put it there; so it is put
 there for the renderer, too. A dependency from elsewhere has to be in `charts/`, or Helm says so.
+
+A chart may also come from another place altogether, with values in the repository: then nothing of it can be
+written, and all that it has are defaults.
 """
 
 import posixpath
@@ -20,6 +23,9 @@ from gitops_backup.sources.helm_options import HelmBlock
 from gitops_backup.sources.rendering import Files
 from gitops_backup.sources.trees import Tree, folder_of
 from gitops_backup.sources.value_files import UnusableChart, resolve_value_files
+
+ELSEWHERE = ".chart-from-elsewhere"
+"""The folder that the renderer sees a chart in that is not from the repository."""
 
 _DEEPEST = 8
 """Levels of charts in charts."""
@@ -51,16 +57,26 @@ class Chart:
     value_files: tuple[str, ...]
     defaults: tuple[Defaults, ...]
 
+    def is_writable(self, path: str) -> bool:
+        """Whether a file is the repository's."""
+        return not path.startswith(f"{ELSEWHERE}/")
+
+    @property
+    def own_values(self) -> str | None:
+        """The chart's `values.yaml`, where it has one that can be written."""
+        brought = (layer.path for layer in self.defaults if not layer.keys and layer.path is not None)
+        return next((path for path in brought if self.is_writable(path)), None)
+
     @property
     def templates(self) -> Iterator[str]:
-        """The paths of the templates, as the renderer sees them."""
+        """The paths of the templates that can be written, as the renderer sees them."""
         below = f"{self.folder}/" if self.folder else ""
         for path in self.files:
             parts = path.removeprefix(below).split("/")
             inner = parts
             while len(inner) > 2 and inner[0] == "charts":
                 inner = inner[2:]
-            if path.startswith(below) and inner[0] == "templates":
+            if path.startswith(below) and inner[0] == "templates" and self.is_writable(path):
                 yield path
 
 
@@ -71,27 +87,44 @@ def files_of_chart(
     tree: Tree,
     contents: Files,
     refs: AbstractSet[str] = frozenset(),
+    foreign: Files | None = None,
 ) -> frozenset[str]:
     """The paths of the files that a chart and its values are read from, as far as `contents` tell.
 
     `refs` are the names of those sources of the Application that are on the same commit of the repository.
+    Of a chart from elsewhere, `foreign` has the files by their paths in its own folder.
     """
+    if foreign is not None:
+        folder = ELSEWHERE
     try:
-        values = resolve_value_files(folder, options, tree=tree, refs=refs)
+        values = resolve_value_files(folder, options, tree=tree, refs=refs, foreign=_foreign_tree(foreign))
     except UnusableChart:
         values = ()
+    if foreign is not None:
+        return frozenset(path for path in values if not path.startswith(f"{ELSEWHERE}/"))
     folders = [folder, *_neighbours(folder, tree, contents).values()]
     return frozenset(path for each in folders for path in _files(each, tree)) | frozenset(values)
 
 
 def read_chart(
-    folder: str, *, options: HelmBlock, tree: Tree, contents: Files, refs: AbstractSet[str]
+    folder: str,
+    *,
+    options: HelmBlock,
+    tree: Tree,
+    contents: Files,
+    refs: AbstractSet[str],
+    foreign: Files | None = None,
 ) -> Chart:
-    """The chart in a folder. Raises `UnusableChart`."""
+    """The chart in a folder, or, where its files are `foreign`, from elsewhere. Raises `UnusableChart`."""
     if options.unsupported:
         message = f"helm.{options.unsupported} of the Application is not understood"
         raise UnusableChart(Reason.UNSUPPORTED_SOURCE, message)
-    value_files = resolve_value_files(folder, options, tree=tree, refs=refs)
+    if foreign is not None:
+        folder = ELSEWHERE
+        contents = {**contents, **{f"{ELSEWHERE}/{path}": content for path, content in foreign.items()}}
+    above = _foreign_tree(foreign)
+    value_files = resolve_value_files(folder, options, tree=tree, refs=refs, foreign=above)
+    tree = tree if above is None else above
     files: dict[str, bytes] = {path: _content(path, contents) for path in value_files}
     origins: dict[str, str] = {}
     neighbours = _neighbours(folder, tree, contents)
@@ -113,6 +146,10 @@ def read_chart(
         value_files=value_files,
         defaults=tuple(_defaults(folder, files, keys=(), depth=0)),
     )
+
+
+def _foreign_tree(foreign: Files | None) -> Tree | None:
+    return None if foreign is None else Tree({f"{ELSEWHERE}/{path}": "100644" for path in foreign})
 
 
 def _files(folder: str, tree: Tree) -> Iterator[str]:

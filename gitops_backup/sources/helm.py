@@ -57,13 +57,16 @@ def edit_chart(
     copies: Mapping[Reference, str],
     refs: AbstractSet[str] = frozenset(),
     shared: AbstractSet[str] = frozenset(),
+    foreign: Files | None = None,
 ) -> ShapeResult:
     """What is to change in a chart and its values for these replacements.
 
     `release` is the Application's name, `namespace` the one that it deploys to; `refs` names those of its
     sources that are on the same commit of the same repository. `contents` has the files that
     `files_of_chart` names, and `copies` the reference of each source's verified copy. Value files that are
-    `shared` with other Applications get no keys that they do not have.
+    `shared` with other Applications get no keys that they do not have. Where a chart is from elsewhere, and
+    only values are in the repository, `foreign` has the chart's files by their paths in its own folder, and
+    `folder` is its name.
 
     Of `images` in the result, those are listed that change.
     """
@@ -78,10 +81,12 @@ def edit_chart(
             renderer=renderer,
             refs=refs,
             shared=shared,
+            foreign=foreign,
         )
     except UnusableChart as error:
         return _all_refused(replacements, error.reason, error.message)
-    source = f"the chart in {one_line(folder) or 'the root of the repository'}"
+    where = f"the chart in {one_line(folder) or 'the root of the repository'}"
+    source = where if foreign is None else f"the chart {one_line(folder)}"
     try:
         before = rendering.of(rendering.chart.files, rendering.options)
     except (RenderFailed, InvalidRendering) as error:
@@ -110,6 +115,7 @@ def render_chart(
     contents: Files,
     renderer: Renderer,
     refs: AbstractSet[str] = frozenset(),
+    foreign: Files | None = None,
     again: bool = False,
 ) -> tuple[Rendered, ...]:
     """What Argo CD would render of a chart; with `again`, even if that was rendered before.
@@ -125,6 +131,7 @@ def render_chart(
         contents=contents,
         renderer=renderer,
         refs=refs,
+        foreign=foreign,
     )
     return rendering.of(rendering.chart.files, rendering.options, again=again)
 
@@ -139,9 +146,10 @@ def _rendering(
     contents: Files,
     renderer: Renderer,
     refs: AbstractSet[str],
+    foreign: Files | None,
     shared: AbstractSet[str] = frozenset(),
 ) -> "_Rendering":
-    chart = read_chart(folder, options=options, tree=tree, contents=contents, refs=refs)
+    chart = read_chart(folder, options=options, tree=tree, contents=contents, refs=refs, foreign=foreign)
     asking = HelmOptions(
         release=options.release or release,
         namespace=options.namespace or namespace,
@@ -470,6 +478,10 @@ class _Words:
         if texts:
             message = f"{_place(texts[-1], self.chart)}, is a part of {shown} that cannot become"
             return Refused(replacement, Reason.UNSUPPORTED_SOURCE, f"{message} one of {replacement.new}")
+        files = [path for path in self.chart.value_files if self.chart.is_writable(path)]
+        if not files and self.chart.own_values is None:
+            message = f"{self.source} has no value file in the repository that could say other than {shown}"
+            return Refused(replacement, Reason.UNSUPPORTED_SOURCE, message)
         message = (
             f"{self.source} puts {shown} together where neither a value nor a line of a template names it"
         )

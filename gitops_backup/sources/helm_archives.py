@@ -1,4 +1,4 @@
-"""What is in the archive of a chart, as far as its values go.
+"""What is in the archive of a chart.
 
 Archives come from people who may mean harm: they are read in memory, up to a size, and names in them lead
 nowhere, because nothing is unpacked to a disk.
@@ -17,13 +17,13 @@ MOST_FILES = 10_000
 _WANTED = frozenset({"Chart.yaml", "requirements.yaml", "values.yaml"})
 
 
-def files_of_archive(content: bytes) -> Mapping[str, bytes]:
+def files_of_archive(content: bytes, *, whole: bool = False) -> Mapping[str, bytes]:
     """The files that say a chart's name, its dependencies and its values, by their paths from its folder on.
 
-    Empty where the archive cannot be read at a fair price.
+    All files of the chart if `whole`. Empty where the archive cannot be read at a fair price.
     """
     try:
-        return dict(_files(_unpacked(content)))
+        return {path: file for path, file in _files(_unpacked(content), whole=whole) if _is_within(path)}
     except (tarfile.TarError, zlib.error, ValueError, EOFError):
         return {}
 
@@ -36,14 +36,18 @@ def _unpacked(content: bytes) -> bytes:
     return unpacked
 
 
-def _files(content: bytes) -> Iterator[tuple[str, bytes]]:
+def _is_within(path: str) -> bool:
+    return "\0" not in path and not {"", ".", ".."} & set(path.split("/"))
+
+
+def _files(content: bytes, *, whole: bool) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
         for number, member in enumerate(archive):
             if number >= MOST_FILES:
                 raise ValueError("too many files")
             _, _, path = member.name.removeprefix("./").partition("/")
             plain = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and member.sparse is None
-            if plain and path.rpartition("/")[2] in _WANTED:
+            if plain and (whole or path.rpartition("/")[2] in _WANTED):
                 file = archive.extractfile(member)
                 if file is not None:
                     yield path, file.read()

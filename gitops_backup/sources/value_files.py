@@ -28,18 +28,21 @@ class UnusableChart(GitopsBackupError):
 
 
 def resolve_value_files(
-    folder: str, options: HelmBlock, *, tree: Tree, refs: AbstractSet[str]
+    folder: str, options: HelmBlock, *, tree: Tree, refs: AbstractSet[str], foreign: Tree | None = None
 ) -> tuple[str, ...]:
     """The paths of the value files of the chart in a folder, the later overriding the earlier.
 
-    `refs` are the names of sources on the same commit of the same repository. Raises `UnusableChart`.
+    `refs` are the names of sources on the same commit of the same repository. Of a `foreign` chart, all that
+    is not in such a source is in its own folder. Raises `UnusableChart`.
     """
-    paths = [(raw, _path(raw, folder, refs)) for raw in options.value_files]
+    root = folder if foreign is not None else ""
+    paths = [(raw, _path(raw, folder, root, refs)) for raw in options.value_files]
     named = {path for _, path in paths if not _GLOB.search(path)}
     files: dict[str, None] = {}
     for raw, path in paths:
-        matches = [path] if path in named else _matching(path, tree)
-        found = [each for each in matches if _is_there(each, tree)]
+        here = tree if foreign is None or raw.startswith("$") else foreign
+        matches = [path] if path in named else _matching(path, here)
+        found = [each for each in matches if _is_there(each, here)]
         if not found and not options.ignore_missing_value_files:
             message = f"the value file {one_line(raw)} is not in the repository"
             raise UnusableChart(Reason.NOT_FOUND_IN_SOURCE, message)
@@ -47,8 +50,8 @@ def resolve_value_files(
     return tuple(files)
 
 
-def _path(raw: str, folder: str, refs: AbstractSet[str]) -> str:
-    """The path or pattern from the repository's root on."""
+def _path(raw: str, folder: str, root: str, refs: AbstractSet[str]) -> str:
+    """The path or pattern from the repository's root on; without a reference, it is below `root`."""
     shown = one_line(raw.rpartition("@")[2])  # a URL may hold a password
     path = raw
     if raw.startswith("$"):
@@ -56,14 +59,14 @@ def _path(raw: str, folder: str, refs: AbstractSet[str]) -> str:
         if name not in refs:
             message = f"the value file {shown} is in another repository, or on another branch"
             raise UnusableChart(Reason.UNSUPPORTED_SOURCE, message)
-        path = f"/{rest}"
+        path, root = f"/{rest}", ""
     elif _SCHEME.match(raw):
         raise UnusableChart(Reason.UNSUPPORTED_SOURCE, f"the value file {shown} is not in Git")
     if "$" in path:
         message = f"the value file {shown} is named by a variable of Argo CD's"
         raise UnusableChart(Reason.UNSUPPORTED_SOURCE, message)
-    whole = folder_of(path.lstrip("/") if path.startswith("/") else posixpath.join(folder, path))
-    if not whole:
+    whole = folder_of(posixpath.join(root if path.startswith("/") else folder, path.lstrip("/")))
+    if not whole or not whole.startswith(f"{root}/" if root else ""):
         message = f"the value file {shown} leads out of the repository"
         raise UnusableChart(Reason.UNSUPPORTED_SOURCE, message)
     return whole

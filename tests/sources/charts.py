@@ -47,20 +47,25 @@ def edit(
     copies: Mapping[Reference, str] | None = None,
     modes: Mapping[str, str] | None = None,
     shared: frozenset[str] = frozenset(),
+    foreign: Mapping[str, bytes] | None = None,
 ) -> ShapeResult:
     """What comes of the first source, with what it reads of these files alone."""
     source = app.sources[0]
     tree = Tree({**dict.fromkeys(files, "100644"), **(modes or {})})
-    refs = frozenset(each.ref for each in app.sources if each.ref and each.repository == source.repository)
+    here = [each for each in app.sources if foreign is not None or each.repository == source.repository]
+    refs = frozenset(each.ref for each in here if each.ref)
+    folder = source.path or source.chart
     contents: dict[str, bytes] = {}
     while True:
-        wanted = files_of_chart(source.path, options=source.helm, tree=tree, contents=contents, refs=refs)
+        wanted = files_of_chart(
+            folder, options=source.helm, tree=tree, contents=contents, refs=refs, foreign=foreign
+        )
         if wanted <= contents.keys():
             break
         contents = {path: files[path] for path in wanted}
     return edit_chart(
         replacements,
-        folder=source.path,
+        folder=folder,
         options=source.helm,
         release=app.name,
         namespace=app.destination_namespace,
@@ -70,4 +75,5 @@ def edit(
         copies={**(copies or {}), **{each.old: each.new for each in replacements}},
         refs=refs,
         shared=shared,
+        foreign=foreign,
     )

@@ -164,6 +164,24 @@ def test_odd_charts_have_the_values_that_can_be_read() -> None:
     assert len(read({f"app{deep[: 9 * n]}/values.yaml": VALUES for n in range(51)}).defaults) == 9
 
 
+def test_a_chart_from_elsewhere_is_only_rendered() -> None:
+    """Its files are read of no repository, and none of them can be written; its values are defaults."""
+    packed = archive({**chart("redis", "redis"), "redis/templates/x.yaml": b"x", "redis/../y": b"y"})
+    foreign = files_of_archive(packed, whole=True)
+    assert set(foreign) == {"Chart.yaml", "values.yaml", "templates/x.yaml"}
+    contents = {"env/prod.yaml": VALUES, "Chart.yaml": b"another"}
+    tree, refs = Tree(dict.fromkeys(contents, "100644")), frozenset({"values"})
+    block = HelmBlock(value_files=("values.yaml", "$values/env/prod.yaml"))
+    wanted = files_of_chart("redis", options=block, tree=tree, contents={}, refs=refs, foreign=foreign)
+    assert wanted == {"env/prod.yaml"}
+    found = read_chart("redis", options=block, tree=tree, contents=contents, refs=refs, foreign=foreign)
+    assert found.files == {f"{found.folder}/{path}": file for path, file in foreign.items()} | {
+        "env/prod.yaml": VALUES
+    }
+    assert [path for path in found.files if found.is_writable(path)] == ["env/prod.yaml"]
+    assert (list(found.templates), found.own_values, found.origins) == ([], None, {})
+
+
 def test_archives_are_read_at_a_fair_price() -> None:
     """A bomb, a link, a hole, and what is no archive have nothing in them."""
     good = {"redis/values.yaml": VALUES, "redis/x.yaml": b"", "./redis/charts/y/Chart.yaml": VALUES}

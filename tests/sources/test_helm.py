@@ -109,7 +109,9 @@ def test_a_values_file_that_only_archives_could_give_is_missed(helm_renderer: Lo
     umbrella = {"app/Chart.yaml": CHART.replace(b"web", b"shop"), "app/charts/web.tgz": archived(dependency)}
     reason, message = outcome(helm_renderer, umbrella)
     assert reason == Reason.UNSUPPORTED_SOURCE
-    assert message.startswith("the chart in app puts nginx:1.25 together where neither a value nor a line")
+    assert (
+        message == "the chart in app has no value file in the repository that could say other than nginx:1.25"
+    )
     result = edit(helm_renderer, application(), {**umbrella, "app/values.yaml": b"a: b\n"}, [DUE])
     assert result.edits == {
         "app/values.yaml": b"a: b\nweb:\n  image:\n    repository: bak.example/m/library_nginx\n"

@@ -26,15 +26,15 @@ def test_a_chart_becomes_what_it_should(folder: Path, helm_renderer: LocalRender
     expected = {replacement(each): each for each in wanted["replacements"]}
     copies = {Reference.parse(source): copy for source, copy in wanted.get("copies", {}).items()}
     counting = Counting(helm_renderer)
-    result = edit(counting, app, before, list(expected), copies=copies)
+    foreign = files(folder / "chart") or None
+    result = edit(counting, app, before, list(expected), copies=copies, foreign=foreign)
     assert {**before, **result.edits} == after
     assert outcomes(result) == {each: (it["outcome"], it.get("message", "")) for each, it in expected.items()}
     assert [[str(use.workload) for use in each.also] for each in result.replaced] == [
         it.get("also", []) for it in expected.values() if it["outcome"] == "replaced"
     ]
     assert counting.count == wanted["renderings"]
-    assert after != before or not result.edits
-    again = edit(helm_renderer, app, after, list(expected), copies=copies)
+    again = edit(helm_renderer, app, after, list(expected), copies=copies, foreign=foreign)
     assert again.edits == {}
     assert {*again.done} == {*result.done, *(each.replacement for each in result.replaced)}
 

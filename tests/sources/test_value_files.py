@@ -105,6 +105,20 @@ def test_missing_files_may_be_ignored() -> None:
         resolve(["$other/x.yaml"], ignore=True)
 
 
+def test_a_chart_from_elsewhere_brings_its_own() -> None:
+    """All that is not in another source is in the chart's folder, the root of an absolute path among it."""
+    foreign = Tree(dict.fromkeys(["up/Chart.yaml", "up/big.yaml", "up/env/x.yaml"], "100644"))
+    raw = ("big.yaml", "/env/*.yaml", "$values/all.yaml", "$values/app/?.yaml")
+    found = resolve_value_files(
+        "up", HelmBlock(value_files=raw), tree=TREE, refs=frozenset({"values"}), foreign=foreign
+    )
+    assert found == ("up/big.yaml", "up/env/x.yaml", "all.yaml", "app/a.yaml", "app/b.yaml")
+    for outside in ("../all.yaml", "/../all.yaml", "."):
+        block = HelmBlock(value_files=(outside,))
+        with pytest.raises(UnusableChart, match="leads out of the repository"):
+            resolve_value_files("up", block, tree=TREE, refs=frozenset(), foreign=foreign)
+
+
 def resolve(raw: list[str], *, ignore: bool = False) -> tuple[str, ...]:
     """The value files of the chart in `app`."""
     block = HelmBlock(value_files=tuple(raw), ignore_missing_value_files=ignore)
