@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -93,7 +94,9 @@ class Assembly:
     def _workers(self) -> list[Workers[Any]]:
         queues = self._queues
         registries = self._stack.enter_context(
-            open_registries(self._settings, self.policy, self._cancel, call=queues.backups.add)
+            open_registries(
+                self._settings, self.policy, self._cancel, call=partial(queues.backups.add, first=True)
+            )
         )
         git = self._stack.enter_context(open_git(self._settings, self._cancel))
         renderer = self._stack.enter_context(open_renderer(self._settings, self._cancel))

@@ -30,13 +30,16 @@ class WorkQueue(Generic[K]):
         self._order = itertools.count()
         self._closed = False
 
-    def add(self, key: K) -> None:
-        """Make the key due now."""
+    def add(self, key: K, *, first: bool = False) -> None:
+        """Make the key due now, behind those that are due already or before them."""
         with self._changed:
             if self._not_before.get(key, 0.0) > self._clock():
                 return
             self._due.pop(key, None)
             self._make_ready(key)
+            if first and key in self._ready:
+                self._ready.remove(key)
+                self._ready.appendleft(key)
 
     def add_after(self, key: K, seconds: float) -> None:
         """Make the key due after so many seconds, unless it comes due earlier anyway."""

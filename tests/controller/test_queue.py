@@ -34,6 +34,20 @@ def test_a_key_added_while_it_is_worked_on_comes_again_afterwards() -> None:
     assert queue.get() == "a"
 
 
+def test_a_key_whose_turn_it_is_comes_before_those_that_are_due() -> None:
+    """Whether it was among them or not; one that is worked on comes again when that is done."""
+    queue: WorkQueue[str] = WorkQueue(Clock())
+    for key in "abc":
+        queue.add(key)
+    queue.add("c", first=True)
+    queue.add("d", first=True)
+    assert [queue.get() for _ in range(4)] == ["d", "c", "a", "b"]
+    queue.add("a", first=True)
+    assert len(queue) == 0
+    queue.done("a")
+    assert queue.get() == "a"
+
+
 def test_a_key_that_is_done_and_was_not_added_does_not_come_again() -> None:
     """Done is done."""
     queue: WorkQueue[str] = WorkQueue(Clock())
