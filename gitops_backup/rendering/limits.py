@@ -26,7 +26,7 @@ class Limits:
 
     seconds: float = 60.0
     cpu_seconds: int = 30
-    memory_megabytes: int = 1024
+    memory_megabytes: int = 512
     output_megabytes: int = 16
     open_files: int = 256
 
