@@ -3,8 +3,10 @@
 The controller pushes a draft, the dry run prints it.
 """
 
-from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+import os
+from collections import ChainMap, Counter
+from collections.abc import Container, Iterable, Mapping, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -20,6 +22,8 @@ from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import ObjectId, Refused, Replaced, Replacement, ShapeResult
 from gitops_backup.sources.shapes import edit_source, files_to_read, render_source
 from gitops_backup.sources.trees import Tree, folder_of
+
+_RENDERED_AT_A_TIME = min(4, os.cpu_count() or 1)
 
 
 class Entry(Protocol):
@@ -145,7 +149,7 @@ def draft(
     source is a reason in the draft.
     """
     tree = Tree({path: entry.mode for path, entry in branch.tree(commit).items()})
-    reading = _read(branch, commit, tree, (*parts, *readers))
+    reading = _read(branch, commit, tree, parts, readers)
     refused: dict[ImageChange, Left] = {}
     while True:
         made = _edited(commit, [part.without(refused) for part in parts], tree, reading, renderer)
@@ -157,20 +161,61 @@ def draft(
 
 
 def _edited(commit: str, parts: Sequence[Part], tree: Tree, reading: "_Reading", renderer: Renderer) -> Draft:
-    editing = _Editing(
-        tree=tree,
-        reading=reading,
-        # what one Application's edit made of a file is what the next one finds there
-        contents=dict(reading.contents),
-        renderer=renderer,
-        copies=_copies(parts),
-        made=Draft(commit),
-    )
-    for part in parts:
-        editing.edit(part)
-    made = editing.made
+    copies = _copies(parts)
+
+    def edit(numbers: Sequence[int]) -> Draft:
+        editing = _Editing(
+            tree=tree,
+            reading=reading,
+            # what one Application's edit made of a file is what the next one finds there
+            contents=ChainMap({}, reading.contents),
+            renderer=renderer,
+            copies=copies,
+            made=Draft(commit),
+        )
+        for number in numbers:
+            editing.edit(parts[number])
+        return editing.made
+
+    plain, rendered = _independent(len(parts), reading)
+    with ThreadPoolExecutor(_RENDERED_AT_A_TIME) as pool:
+        later = [pool.submit(edit, group) for group in rendered]
+        drafts = [edit(plain), *(each.result() for each in later)]
+    made = Draft(commit)
+    for each in drafts:
+        made.files |= each.files
+        made.edited += each.edited
+        made.done += each.done
+        made.left += each.left
+        made.places |= each.places
     made.before = {path: reading.contents[path] for path in made.files}
     return made
+
+
+def _independent(count: int, reading: "_Reading") -> tuple[list[int], list[list[int]]]:
+    """The numbers of parts that take no renderer, and of the others in groups that share no file.
+
+    A part without a renderer that shares a file with one that takes it goes with that one.
+    """
+    groups = list(range(count))
+
+    def root(number: int) -> int:
+        while groups[number] != number:
+            number = groups[number] = groups[groups[number]]
+        return number
+
+    first: dict[str, int] = {}
+    for number, paths in reading.reads:
+        if number < count:
+            for path in paths:
+                one, other = sorted((root(first.setdefault(path, number)), root(number)))
+                groups[other] = one
+    taking = {root(number) for number, _, _ in reading.rendered if number < count}
+    found: dict[int, list[int]] = {}
+    for number in range(count):
+        found.setdefault(root(number), []).append(number)
+    plain = [number for first_of, group in found.items() if first_of not in taking for number in group]
+    return sorted(plain), [group for first_of, group in sorted(found.items()) if first_of in taking]
 
 
 def _copies(parts: Iterable[Part]) -> dict[Reference, str]:
@@ -208,32 +253,42 @@ def _disturbed(
 class _Reading:
     """What was read of a commit.
 
-    `rendered` are the sources that take a renderer, each with the number of its part and the files that it
-    is read from; `shared` are the files that several sources are read from.
+    `reads` has the files that a source of the part of each number is read from; `rendered` are the sources
+    that take a renderer, with the same; `shared` are the files that several sources are read from.
     """
 
     contents: dict[str, bytes] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    reads: list[tuple[int, frozenset[str]]] = field(default_factory=list)
     rendered: list[tuple[int, Source, frozenset[str]]] = field(default_factory=list)
     shared: frozenset[str] = frozenset()
 
 
-def _read(branch: Branch, commit: str, tree: Tree, parts: Sequence[Part]) -> _Reading:
-    """All files that the sources are read from: some of them say which others there are."""
+def _read(
+    branch: Branch, commit: str, tree: Tree, parts: Sequence[Part], readers: Sequence[Part]
+) -> _Reading:
+    """All files that the sources are read from: some of them say which others there are.
+
+    Of readers, those that take no renderer are left out: a file's edit is proven by itself.
+    """
     reading = _Reading()
-    open_ones = [(number, source) for number, part in enumerate(parts) for source in part.sources]
-    readers: Counter[str] = Counter()
+    everybody = (*parts, *readers)
+    open_ones = [(number, source) for number, part in enumerate(everybody) for source in part.sources]
+    counts: Counter[str] = Counter()
     while open_ones:
         unknown: set[str] = set()
         again: list[tuple[int, Source]] = []
         for number, source in open_ones:
-            named = files_to_read(parts[number].application, source, tree, reading.contents)
+            named = files_to_read(everybody[number].application, source, tree, reading.contents)
+            if number >= len(parts) and not named.rendered:
+                continue
             new = named.paths - reading.contents.keys() - reading.refused.keys()
             unknown |= new
             if new and named.rendered:
                 again.append((number, source))
                 continue
-            readers.update(named.paths)
+            counts.update(named.paths)
+            reading.reads.append((number, named.paths))
             if named.rendered:
                 reading.rendered.append((number, source, named.paths))
         if unknown:
@@ -242,7 +297,7 @@ def _read(branch: Branch, commit: str, tree: Tree, parts: Sequence[Part]) -> _Re
             gone = unknown - files.contents.keys()
             reading.refused |= {**dict.fromkeys(gone, "is not there"), **files.refused}
         open_ones = again
-    reading.shared = frozenset(path for path, count in readers.items() if count > 1)
+    reading.shared = frozenset(path for path, count in counts.items() if count > 1)
     return reading
 
 
@@ -252,7 +307,7 @@ class _Editing:
 
     tree: Tree
     reading: _Reading
-    contents: dict[str, bytes]
+    contents: MutableMapping[str, bytes]
     renderer: Renderer
     copies: Mapping[Reference, str]
     made: Draft

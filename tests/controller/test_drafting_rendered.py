@@ -87,3 +87,17 @@ def test_an_edit_that_serves_two_applications_is_on_record_for_both(renderer: Re
     assert len(drafted.edited) == 2
     assert len(drafted.files) == 1
     assert not drafted.done
+
+
+def test_applications_that_share_nothing_are_rendered_side_by_side(renderer: Renderer) -> None:
+    """What comes of them does not depend on which is done first."""
+    files: dict[str, bytes] = {}
+    parts = []
+    for number in range(6):
+        files[f"app-{number}/kustomization.yaml"] = b"resources: [web.yaml]\n"
+        files[f"app-{number}/web.yaml"] = manifest("web", f"nginx:1.{number}")
+        made = application(f"app-{number}", source(_URL, f"app-{number}"))
+        parts.append(part_of(made, workload("web", f"nginx:1.{number}")))
+    first, second = (draft(MemoryBranch(files), COMMIT, parts, renderer=renderer) for _ in range(2))
+    assert sorted(first.files) == [f"app-{number}/kustomization.yaml" for number in range(6)]
+    assert (first.edited, first.files, first.left) == (second.edited, second.files, [])
