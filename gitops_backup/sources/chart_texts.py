@@ -161,7 +161,7 @@ class Search:
     def _can_add(self, text: Text) -> bool:
         """Whether there is room for a key in its file."""
         try:
-            insert(text.path, self._chart.files[text.path], list(map(str, text.keys)), text.whole)
+            insert(text.path, self._chart.files[text.path], keys=list(map(str, text.keys)), value=text.whole)
         except (CannotInsert, InvalidManifest):
             return False
         return True
@@ -276,7 +276,7 @@ def _rewritten(path: str, content: bytes, changes: Mapping[Text, str]) -> bytes:
     content = _with_scalars(path, content, {t: new for t, new in changes.items() if t.how == How.SCALAR})
     for text, new in changes.items():
         if text.how == How.ADDED:
-            content = insert(path, content, [str(key) for key in text.keys], new)
+            content = insert(path, content, keys=[str(key) for key in text.keys], value=new)
     return content
 
 

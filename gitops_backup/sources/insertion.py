@@ -24,7 +24,7 @@ class CannotInsert(GitopsBackupError):
     """There is no place for the key, or none that leaves the rest as it is; the message says where."""
 
 
-def insert(path: str, content: bytes, keys: Sequence[str], value: str) -> bytes:
+def insert(path: str, content: bytes, *, keys: Sequence[str], value: str) -> bytes:
     """The file's first document with this text under these keys, of which the last is not there yet.
 
     Raises `CannotInsert`, and `InvalidManifest` for a file that cannot be read.

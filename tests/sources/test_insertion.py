@@ -94,9 +94,9 @@ def test_a_key_is_added(case: tuple[str, str, str | None]) -> None:
     before, keys, after = case
     if after is None:
         with pytest.raises(CannotInsert):
-            insert("x.yaml", before.encode(), keys.split("."), "new")
+            insert("x.yaml", before.encode(), keys=keys.split("."), value="new")
     else:
-        assert insert("x.yaml", before.encode(), keys.split("."), "new").decode() == after
+        assert insert("x.yaml", before.encode(), keys=keys.split("."), value="new").decode() == after
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ def test_a_key_is_added(case: tuple[str, str, str | None]) -> None:
 )
 def test_what_would_be_misread_is_quoted(key: str, value: str, line: str) -> None:
     """Quotes are used where a text would not be one, or not that one, without."""
-    assert insert("x.yaml", b"x: 1\n", [key], value).decode() == f"x: 1\n{line}\n"
+    assert insert("x.yaml", b"x: 1\n", keys=[key], value=value).decode() == f"x: 1\n{line}\n"
 
 
 def test_a_file_that_cannot_be_read_is_named() -> None:
     """With the line, as everywhere."""
     with pytest.raises(InvalidManifest, match=r"x\.yaml, line 2"):
-        insert("x.yaml", b"a: [\n", ["b"], "c")
+        insert("x.yaml", b"a: [\n", keys=["b"], value="c")
 
 
 KEYS = st.text(alphabet="abc-1é", min_size=1, max_size=3)
@@ -157,7 +157,7 @@ def test_whatever_is_added_is_all_that_changes(
     )
     before = (text if final else text.rstrip("\n")).replace("\n", newline).encode()
     try:
-        after = insert("x.yaml", before, keys, "new/value")
+        after = insert("x.yaml", before, keys=keys, value="new/value")
     except CannotInsert:
         assert not has_room(values, keys)
         return

@@ -1,0 +1,134 @@
+"""Showing that edits of a chart make images their copies and change nothing else, by rendering."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gitops_backup.domain.images import Reference
+from gitops_backup.domain.reasons import Reason
+from gitops_backup.errors import GitopsBackupError
+from gitops_backup.sources.chart_texts import Text, line_in
+from gitops_backup.sources.compositions import Composition
+from gitops_backup.sources.helm_plan import Solved
+from gitops_backup.sources.helm_rendering import ChartRendering, Unwritten
+from gitops_backup.sources.helm_words import place
+from gitops_backup.sources.rendered import InvalidRendering, Rendered, RenderedImage
+from gitops_backup.sources.rendered_proof import NotExplained, means, proven
+from gitops_backup.sources.rendering import Files, RenderFailed
+from gitops_backup.sources.replacements import ImageUse, Refused, Replaced, ShapeResult
+
+_MOST_GROUPS = 8
+"""How many groups of images are proven one by one when all together are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Edits, rendered and compared."""
+
+    rendering: ChartRendering
+    before: Sequence[Rendered]
+    copies: Mapping[Reference, str]
+    compositions: Mapping[RenderedImage, Composition[Text]]
+
+    def of(self, solved: Sequence[Solved]) -> ShapeResult:
+        """The edits that stand: all at once, or else those that stand beside the ones before."""
+        if not solved:
+            return ShapeResult()
+        try:
+            return self._result(solved)
+        except _NotProven as error:
+            groups = _groups(solved)
+            if len(groups) == 1 or len(groups) > _MOST_GROUPS:
+                return ShapeResult(refused=tuple(_refused(solved, error)))
+        good: list[Solved] = []
+        refused: list[Refused] = []
+        result = ShapeResult()
+        for group in groups:
+            try:
+                result = self._result([*good, *group])
+                good += group
+            except _NotProven as error:
+                refused += _refused(group, error)
+        return replace(result, refused=tuple(refused))
+
+    def _result(self, solved: Sequence[Solved]) -> ShapeResult:
+        """What these edits make. Raises `_NotProven`."""
+        names = {text: name for each in solved for text, name in each.names.items()}
+        first = min(names, key=lambda text: (text.path, text.keys and str(text.keys)))
+        chart = self.rendering.chart
+        try:
+            files, after = self.rendering.changed({text: text.renamed(name) for text, name in names.items()})
+            shown = proven(self.before, after, copies=self.copies, again=self._again)
+        except NotExplained as error:
+            raise _NotProven(error.reason, f"{place(first, chart)}: {error.message}") from error
+        except (Unwritten, RenderFailed, InvalidRendering) as error:
+            raise _NotProven(Reason.PROOF_FAILED, f"{place(first, chart)}: {error.message}") from error
+        for each in solved:
+            if not means(shown.images.get(each.image, ""), Reference.parse(each.replacement.new)):
+                message = f"{place(first, chart)}: {each.image.text} would not become {each.replacement.new}"
+                raise _NotProven(Reason.PROOF_FAILED, message)
+        changed = {path: content for path, content in files.items() if content != chart.files[path]}
+        uses = {image: self._use(image, now, names, files) for image, now in shown.images.items()}
+        return ShapeResult(
+            edits={chart.origins.get(path, path): content for path, content in changed.items()},
+            replaced=tuple(self._replaced(each, uses) for each in solved),
+            images=tuple(uses.values()),
+        )
+
+    def _again(self) -> tuple[Rendered, ...]:
+        return self.rendering.of(self.rendering.chart.files, self.rendering.options, again=True)
+
+    def _replaced(self, solved: Solved, uses: Mapping[RenderedImage, ImageUse]) -> Replaced:
+        own = uses[solved.image]
+        also = tuple(
+            use for image, use in uses.items() if image != solved.image and self._goes_with(image, solved)
+        )
+        return Replaced(solved.replacement, own.path, own.line, also)
+
+    def _use(self, image: RenderedImage, now: str, names: Mapping[Text, str], files: Files) -> ImageUse:
+        """An image that changes, and where: at the last text of its name that does."""
+        composition = self.compositions.get(image)
+        pieces = [segment.piece for segment in composition.segments] if composition is not None else []
+        text = next((piece for piece in reversed(pieces) if piece in names), next(iter(names)))
+        return ImageUse(
+            path=self.rendering.chart.origins.get(text.path, text.path),
+            line=line_in(text, files[text.path]),
+            workload=image.workload,
+            container=image.container,
+            init=image.init,
+            before=image.text,
+            now=now,
+        )
+
+    def _goes_with(self, image: RenderedImage, solved: Solved) -> bool:
+        composition = self.compositions.get(image)
+        if composition is None:  # in an object whose name is another each time
+            return image.text == solved.image.text
+        return any(segment.piece in solved.names for segment in composition.segments)
+
+
+class _NotProven(GitopsBackupError):
+    """An edit does not do what it should, and nothing else."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def _groups(solved: Sequence[Solved]) -> list[list[Solved]]:
+    """Those that share texts, together."""
+    groups: list[tuple[set[Text], list[Solved]]] = []
+    for each in solved:
+        texts, members = set(each.names), [each]
+        apart = []
+        for others, group in groups:
+            if others & texts:
+                texts |= others
+                members = [*group, *members]
+            else:
+                apart.append((others, group))
+        groups = [*apart, (texts, members)]
+    return [members for _, members in groups]
+
+
+def _refused(solved: Sequence[Solved], error: _NotProven) -> list[Refused]:
+    return [Refused(each.replacement, error.reason, error.message) for each in solved]

@@ -1,0 +1,80 @@
+"""Why an image of a chart is not written, in words for people: with the file and the line, or the field."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitops_backup.domain.reasons import Reason
+from gitops_backup.errors import one_line
+from gitops_backup.sources.chart_texts import How, Text, line_in
+from gitops_backup.sources.charts import Chart
+from gitops_backup.sources.compositions import Composition
+from gitops_backup.sources.helm_options import HelmBlock
+from gitops_backup.sources.rendered import RenderedImage
+from gitops_backup.sources.replacements import Refused, Replacement
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said of a chart, which is called `source`."""
+
+    chart: Chart
+    source: str
+    options: HelmBlock
+
+    def no_copy(self, text: Text, image: RenderedImage) -> str:
+        """A text also feeds an image without a copy."""
+        what = f"{one_line(image.text)} of {image.workload}, container {one_line(image.container)}"
+        return f"{place(text, self.chart)}, also sets {what}, of which there is no verified copy yet"
+
+    def not_writable(
+        self,
+        replacement: Replacement,
+        image: RenderedImage,
+        *,
+        composition: Composition[Text] | None,
+        strays: Mapping[Text, str],
+        user: RenderedImage,
+    ) -> Refused:
+        """Nothing that can be changed makes an image what it has to be: `user` is what stands against it.
+
+        `composition` is the image's, where it is known, and `strays` say where else texts come out.
+        """
+        texts = [segment.piece for segment in composition.segments] if composition is not None else []
+        inline = next((text for text in texts if not text.writable), None)
+        shown = one_line(image.text)
+        if inline is not None:
+            message = f"{self._field(inline)} of the live Application sets {one_line(inline.whole)}"
+            return Refused(replacement, Reason.OVERRIDDEN, message)
+        stray = next((text for text in texts if text in strays), None)
+        if stray is not None:
+            message = f"{place(stray, self.chart)}, is also {strays[stray]}, which must not change"
+            return Refused(replacement, Reason.SHARED_SCALAR, message)
+        if user != image:
+            other = f"{one_line(user.text)} of {user.workload}, container {one_line(user.container)}"
+            message = f"{place(texts[-1], self.chart)}, is also part of {other}, which it does not fit"
+            return Refused(replacement, Reason.SHARED_SCALAR, message)
+        if texts:
+            message = f"{place(texts[-1], self.chart)}, is a part of {shown} that cannot become"
+            return Refused(replacement, Reason.UNSUPPORTED_SOURCE, f"{message} one of {replacement.new}")
+        files = [path for path in self.chart.value_files if self.chart.is_writable(path)]
+        if not files and self.chart.own_values is None:
+            message = f"{self.source} has no value file in the repository that could say other than {shown}"
+            return Refused(replacement, Reason.UNSUPPORTED_SOURCE, message)
+        message = (
+            f"{self.source} puts {shown} together where neither a value nor a line of a template names it"
+        )
+        return Refused(replacement, Reason.UNSUPPORTED_SOURCE, message)
+
+    def _field(self, text: Text) -> str:
+        if text.how == How.PARAMETER:
+            return f"{self.options.place}.parameters[{one_line(text.path)}]"
+        field = f"{self.options.place}.{self.options.values_field}"
+        return f"{field}.{one_line('.'.join(map(str, text.keys)))}"
+
+
+def place(text: Text, chart: Chart) -> str:
+    """Where a text stands, or would, for people."""
+    path = one_line(chart.origins.get(text.path, text.path))
+    if text.how == How.ADDED:
+        return f"{path}, with {one_line('.'.join(map(str, text.keys)))} added"
+    return f"{path}, line {line_in(text, chart.files[text.path])}"
