@@ -95,19 +95,14 @@ def line_in(text: Text, content: bytes) -> int:
     """The line of a text in its file, where it has been written."""
     if text.how == How.LITERAL:
         return content.count(b"\n", 0, text.start) + 1
-    root = _root(text.path, content)
-    line = 1
-    node = root
+    node = _root(text.path, content)
     for key in text.keys:
-        if isinstance(node, MappingNode):
-            held = {k.value: (k, found.node) for k, found in entries(node) if isinstance(k, ScalarNode)}
-            if key not in held:
-                break
-            line, node = line_of(held[key][0]), held[key][1]
-        elif isinstance(node, SequenceNode) and isinstance(key, int) and key < len(node.value):
+        if isinstance(node, SequenceNode) and isinstance(key, int):
             node = node.value[key]
-            line = line_of(node)
-    return line
+        elif node is not None:
+            found = find(node, str(key))
+            node = found.node if found is not None else None
+    return line_of(node) if node is not None else 1
 
 
 class Search:

@@ -53,7 +53,7 @@ class Proof:
     def _result(self, solved: Sequence[Solved]) -> ShapeResult:
         """What these edits make. Raises `_NotProven`."""
         names = {text: name for each in solved for text, name in each.names.items()}
-        first = min(names, key=lambda text: (text.path, text.keys and str(text.keys)))
+        first = min(names, key=lambda text: (text.path, [str(key) for key in text.keys]))
         chart = self.rendering.chart
         try:
             files, after = self.rendering.changed({text: text.renamed(name) for text, name in names.items()})

@@ -93,6 +93,64 @@ def test_a_change_that_cannot_be_proven_holds_back_no_other(helm_renderer: Local
     }
 
 
+SUM = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n"
+SUM += "data: {sum: {{ sha256sum .Values.image.repository }}}\n"
+
+
+def test_what_shares_values_stands_or_falls_together(helm_renderer: LocalRenderer) -> None:
+    """Two images with one host are proven as one, and beside them one with a host of its own."""
+    due = {
+        name: replacement(
+            ObjectId("apps", "Deployment", "shop", name), old=f"{name}:1", new=f"bak.example/m/{name}:1"
+        )
+        for name in ("web", "api", "db")
+    }
+    names = {name: f"image: {{{{ .Values.host }}}}/{{{{ .Values.{name} }}}}:1" for name in ("web", "api")}
+    names["db"] = "image: {{ .Values.db }}:1"
+    template = "---\n".join(deployment(image, name=name) for name, image in names.items())
+    template += "---\n" + SUM.replace(".image.repository", ".web")
+    values = b"host: docker.io\nweb: library/web\napi: library/api\ndb: db\n"
+    result = edit(helm_renderer, application(), chart(template, values=values), list(due.values()))
+    assert [each.replacement for each in result.replaced] == [due["db"]]
+    assert {each.replacement: each.reason for each in result.refused} == {
+        due["web"]: Reason.PROOF_FAILED,
+        due["api"]: Reason.PROOF_FAILED,
+    }
+
+
+def test_a_key_that_would_be_added_is_named(helm_renderer: LocalRenderer) -> None:
+    """Where adding it changes more than images, the message says to which file it would go."""
+    files = chart(f"{deployment(IMAGE)}---\n{SUM}", more={"prod.yaml": b"a: b\n"})
+    reason, message = outcome(helm_renderer, files, valueFiles=["prod.yaml"])
+    assert reason == Reason.PROOF_FAILED
+    assert message.startswith(
+        "app/prod.yaml, with image.repository added: more than images would change: ConfigMap"
+    )
+
+
+def test_texts_that_are_only_alike_are_left_if_the_chart_minds(helm_renderer: LocalRenderer) -> None:
+    """A mark in them may be more than a chart takes; then what is known without them stands."""
+    minding = '{{ if ne .Values.kind "nginx" }}{{ fail "no such kind" }}{{ end }}'
+    template = f"{minding}\n{deployment('image: docker.io/library/{{ .Values.kind }}:1.25')}"
+    reason, message = outcome(helm_renderer, chart(template, values=b"kind: nginx\n"))
+    assert reason == Reason.UNSUPPORTED_SOURCE
+    assert message.startswith("the chart in app puts docker.io/library/nginx:1.25 together")
+
+
+def test_defaults_that_cannot_be_reached_are_left(helm_renderer: LocalRenderer) -> None:
+    """An item of a list in an archive cannot be set on its own; values may be too deep to be read here."""
+    listed = chart("image: {{ (index .Values.images 0).image }}", values=b"images:\n- image: nginx:1.25\n")
+    dependency = {f"web/{path[4:]}": content for path, content in listed.items()}
+    umbrella = {"app/Chart.yaml": CHART.replace(b"web", b"shop"), "app/charts/web.tgz": archived(dependency)}
+    assert outcome(helm_renderer, {**umbrella, "app/values.yaml": b"a: b\n"})[0] == Reason.UNSUPPORTED_SOURCE
+    deep = chart(values=VALUES + b"a: " + b"[" * 250 + b"]" * 250)
+    assert outcome(helm_renderer, deep)[0] == Reason.UNSUPPORTED_SOURCE
+    hidden = chart(
+        "image: {{ .Values.a.b | default .Values.image.repository }}:1.25", more={"x.yaml": b"image: nginx\n"}
+    )
+    assert outcome(helm_renderer, hidden, valueFiles=["x.yaml"])[0] == Reason.RENDER_FAILED
+
+
 def test_three_renderings_do(helm_renderer: LocalRenderer) -> None:
     """As it is, with marks, and as it shall be; where there is nothing to do, one."""
     counting = Counting(helm_renderer)
