@@ -16,7 +16,8 @@ class HelmBlock:
 
     `place` is the block's own in the Application. `values` is a YAML document, empty for none, and
     `values_field` is the field that it comes from: an object wins over a text. `unsupported` names a field
-    that is set and not understood here. What is set inline may be secret, and is not printed.
+    that is set and not understood here. What is set inline may be secret, and is not printed. Whether custom
+    resource definitions and tests are rendered does not matter here, and is not kept.
     """
 
     place: str = "helm"
@@ -27,9 +28,7 @@ class HelmBlock:
     values: str = field(default="", repr=False)
     values_field: str = ""
     parameters: tuple[Parameter, ...] = field(default=(), repr=False)
-    skip_crds: bool = False
     skip_schema_validation: bool = False
-    skip_tests: bool = False
     kube_version: str = ""
     api_versions: tuple[str, ...] = ()
     unsupported: str = ""
@@ -38,7 +37,7 @@ class HelmBlock:
     def project(cls, helm: Object, *, place: str) -> Self:
         """The projection of the block; what is missing, or of another type, reads as unset."""
         inline = helm.get("valuesObject")
-        has_object = isinstance(inline, Mapping) and bool(inline)
+        has_object = isinstance(inline, Mapping)  # an empty one, too
         values = json.dumps(inline) if has_object else _text(helm, "values")
         return cls(
             place=place,
@@ -49,9 +48,7 @@ class HelmBlock:
             values=values,
             values_field="valuesObject" if has_object else "values" if values else "",
             parameters=tuple(_parameters(helm)),
-            skip_crds=helm.get("skipCrds") is True,
             skip_schema_validation=helm.get("skipSchemaValidation") is True,
-            skip_tests=helm.get("skipTests") is True,
             kube_version=_text(helm, "kubeVersion"),
             api_versions=_texts(helm, "apiVersions"),
             unsupported="fileParameters" if helm.get("fileParameters") else "",
