@@ -59,6 +59,10 @@ class Cluster(Protocol):
         """Ask for an Application."""
 
 
+_PERHAPS_LATER = frozenset({Reason.RENDER_FAILED, Reason.PROOF_FAILED})
+_Asked = tuple[str, tuple[Part, ...], tuple[Part, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Due:
     """What a branch is to be changed for: by Application, and whether first copies are still under way.
@@ -91,6 +95,7 @@ class RepositoryReconciler(Reconciler):
         """Begin with nothing waiting."""
         self._default_branches: dict[str, str] = {}
         self._waiting_since: dict[Target, float] = {}
+        self._drafts: dict[Target, tuple[_Asked, Draft]] = {}
         self._never_pushed: set[str] = set()
         self._arrivals: dict[tuple[str, str], bool] = {}
         self._asked: dict[tuple[str, str], tuple[str, float, float]] = {}
@@ -122,13 +127,14 @@ class RepositoryReconciler(Reconciler):
         else:
             self._waiting_since.pop(target, None)
         if not due.parts:
+            self._drafts.pop(target, None)
             return DONE
         head = branch.fetch()
-        drafted = draft(branch, head.commit, due.parts, renderer=self.renderer, readers=due.readers)
+        drafted = self._draft(target, branch, head.commit, due.parts, due.readers)
         refused = self._refused(branch, drafted)
         if refused:
-            parts = [part.without(refused) for part in due.parts]
-            drafted = draft(branch, head.commit, parts, renderer=self.renderer, readers=due.readers)
+            parts = tuple(part.without(refused) for part in due.parts)
+            drafted = self._draft(target, branch, head.commit, parts, due.readers)
         self._explain(drafted)
         if drafted.files:
             self._decide_again(target, drafted)
@@ -137,6 +143,24 @@ class RepositoryReconciler(Reconciler):
             return After(0)  # the Applications are asked to refresh when the branch was looked at again
         self._refresh(due.parts, drafted)
         return After(_LOOK_AGAIN_SECONDS) if refused else DONE
+
+    def _draft(
+        self,
+        target: Target,
+        branch: Branch,
+        commit: str,
+        parts: tuple[Part, ...],
+        readers: tuple[Part, ...],
+    ) -> Draft:
+        """The draft for what is due; the last one where nothing has changed since then."""
+        asked = commit, parts, readers
+        last_asked, made = self._drafts.pop(target, (None, None))
+        if made is None or last_asked != asked:
+            made = draft(branch, commit, parts, renderer=self.renderer, readers=readers)
+        # a rendering that took too long may do another time
+        if not any(left.reason in _PERHAPS_LATER for left in made.left):
+            self._drafts[target] = asked, made
+        return made
 
     def _decide_again(self, target: Target, drafted: Draft) -> None:
         """What was due when the branch was read has to be due still. Raises `Conflict`."""

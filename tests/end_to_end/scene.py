@@ -45,7 +45,7 @@ _READ_BY_PEOPLE = (
     "/api/v1/namespaces",
     _EVENTS,
 )
-_SECONDS_UNTIL_QUIET = 30.0
+_SECONDS_UNTIL_QUIET = 60.0
 _numbers = itertools.count(1)
 
 

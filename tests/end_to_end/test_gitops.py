@@ -330,7 +330,7 @@ def test_nothing_is_written_while_nothing_happens(scene: Scene) -> None:
         scene.wait_images(app, BACKUP)
         until(lambda: waiting.commits() == 2, what="the commit that waits for a sync")
         scene.wait_event(deployed(scene, "waiting"), "AwaitingSync")
-        before, heads = scene.wait_quiet(6), (repository.head, waiting.head)
+        before, heads = scene.wait_quiet(16), (repository.head, waiting.head)
         steps = controller.metric("gitops_backup_reconciles_total", reconciler="repositories")
         wait(5)
         assert scene.versions() == before
