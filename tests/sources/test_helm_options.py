@@ -78,4 +78,3 @@ def test_values_are_not_shown() -> None:
     """What is set inline may be a password."""
     helm = {"values": "password: hush", "parameters": [{"name": "token", "value": "hush"}]}
     assert "hush" not in repr(HelmBlock.project(helm, place="x"))
-    assert "hush" not in repr(application(helm))
