@@ -144,7 +144,7 @@ def test_nothing_is_written_while_nothing_happens(scene: Scene) -> None:
                 lambda i=image: scene.condition(i, "RolledOut").get("status") == "True",  # type: ignore[misc]
                 what=f"the record of {image} to be complete",
             )
-        before, pushes = scene.wait_quiet(), scene.pushed()
+        before, pushes = scene.wait_quiet(16), scene.pushed()
         steps = controller.metric("gitops_backup_reconciles_total", reconciler="workloads")
         wait(6)
         assert scene.versions() == before
