@@ -20,6 +20,9 @@ User = TypeVar("User", bound=Hashable)
 _MOST_CHANGED = 3
 """How many pieces of one image are changed at most: a host, a path and a name."""
 
+_MOST_PIECES = 6
+"""How many pieces an image may have that could be changed: whoever has more means harm."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment(Generic[Piece]):
@@ -118,6 +121,8 @@ def _spellings(
     if composition is None or target is None:
         return
     free = list(dict.fromkeys(s.piece for s in composition.segments if s.piece not in fixed | changed.keys()))
+    if len(free) > _MOST_PIECES:
+        return
     for count in range(min(len(free), _MOST_CHANGED) + 1):
         for chosen in combinations(free, count):
             match = re.fullmatch(_pattern(composition, changed, chosen), target)

@@ -73,6 +73,7 @@ def test_the_fewest_pieces_are_changed(
         ({"web": composed("docker.io/", "a=nginx")}, {"web": FLAT}, ""),
         ({"web": composed("h=docker.io", "/library/nginx")}, {"web": FLAT}, ""),
         ({"web": WEB}, {"web": FLAT}, "host"),
+        ({"web": composed(*(f"p{number}=x" for number in range(200)))}, {"web": "y" * 255}, ""),
         ({"web": composed("a=nginx"), "b": composed("docker.io/", "a=nginx")}, {"web": FLAT, "b": FLAT}, ""),
         ({"web": composed("h=x", "/", "o=y", "/", "n=z")}, {"web": "bak.example/x_y_z"}, "n"),
     ],
