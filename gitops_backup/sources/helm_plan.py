@@ -105,12 +105,12 @@ def _spelled(name: str, texts: Sequence[Text]) -> list[Composition[Text]]:
     host, _, rest = name.partition("/")
     files = [text for text in texts if text.writable]
     found = [Composition(name, (Segment(each, 0, len(name)),)) for each in files if each.name == name]
-    for first in files:
-        for second in files:
-            beside = (first.path, first.keys[:-1]) == (second.path, second.keys[:-1])
-            if beside and (first.name, second.name) == (host, rest):
-                segments = Segment(first, 0, len(host)), Segment(second, len(host) + 1, len(name))
-                found.append(Composition(name, segments))
+    hosts = {(each.path, each.keys[:-1]): each for each in files if each.name == host}
+    for each in files:
+        beside = hosts.get((each.path, each.keys[:-1])) if each.name == rest else None
+        if beside is not None:
+            segments = Segment(beside, 0, len(host)), Segment(each, len(host) + 1, len(name))
+            found.append(Composition(name, segments))
     return found
 
 

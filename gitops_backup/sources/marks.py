@@ -1,14 +1,14 @@
 """Marks in texts, by which one sees where each comes out of a renderer.
 
 A mark is set behind what there is of an image's name, so that what is rendered is as before but for the
-marks. Letters and digits alone: whatever takes a name takes it with a mark. The stem of all marks occurs
-neither in the files nor in the rendering.
+marks. Letters and digits alone: whatever takes a name takes it with a mark. The stem of all marks is made of
+what is to be marked, so that nothing in there can be taken for one.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import count
+from hashlib import sha256
 
 from gitops_backup.sources.chart_texts import Text
 from gitops_backup.sources.compositions import Composition, Segment
@@ -16,16 +16,18 @@ from gitops_backup.sources.content import Bare, Value
 from gitops_backup.sources.rendered import Rendered, Way, described
 from gitops_backup.sources.replacements import ObjectId
 
+_STEM = 8
 _DIGITS = 4
 
 
 class Marks:
-    """Marks that occur in none of these contents."""
+    """Marks for these contents."""
 
     def __init__(self, contents: Iterable[bytes]) -> None:
-        known = list(contents)
-        stems = (f"zq{number}z" for number in count())
-        self._stem = next(stem for stem in stems if not any(stem.encode() in each for each in known))
+        digest = sha256()
+        for content in contents:
+            digest.update(content)
+        self._stem = f"z{digest.hexdigest()[:_STEM]}z"
         self._pattern = re.compile(rf"{self._stem}([0-9]{{{_DIGITS}}})")
 
     def mark(self, number: int) -> str:
