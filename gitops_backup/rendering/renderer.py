@@ -14,8 +14,8 @@ from gitops_backup.process import ProgramMissing
 from gitops_backup.rendering.helm import files_for_helm, helm_arguments
 from gitops_backup.rendering.limits import Limits
 from gitops_backup.rendering.program import Program, Way
-from gitops_backup.sources.kustomize_files import closure_of
-from gitops_backup.sources.kustomize_options import KustomizeOptions
+from gitops_backup.sources.kustomize.closure import closure_of
+from gitops_backup.sources.kustomize.options import KustomizeOptions
 from gitops_backup.sources.rendering import Files, HelmOptions, RenderFailed
 from gitops_backup.sources.trees import Tree
 

@@ -16,8 +16,8 @@ from gitops_backup.domain.images import InvalidReference, Reference
 from gitops_backup.domain.workloads import Kind, Workload, WorkloadKey
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.directory import DirectoryOptions
-from gitops_backup.sources.helm_options import HelmBlock
-from gitops_backup.sources.kustomize_options import KustomizeOptions
+from gitops_backup.sources.helm.options import HelmBlock
+from gitops_backup.sources.kustomize.options import KustomizeOptions
 from gitops_backup.sources.replacements import ObjectId
 
 REFRESH_ANNOTATION = "argocd.argoproj.io/refresh"

@@ -15,11 +15,11 @@ from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application, Source
-from gitops_backup.sources.charts import files_of_chart
 from gitops_backup.sources.directory import list_files
-from gitops_backup.sources.helm import edit_chart, render_chart
+from gitops_backup.sources.helm.charts import files_of_chart
+from gitops_backup.sources.helm.editing import edit_chart, render_chart
 from gitops_backup.sources.kinds import SourceKind, kind_of_source
-from gitops_backup.sources.kustomize import (
+from gitops_backup.sources.kustomize.editing import (
     edit_kustomization,
     files_of_kustomization,
     render_kustomization,
@@ -28,6 +28,7 @@ from gitops_backup.sources.plain import edit_directory
 from gitops_backup.sources.rendered import Rendered
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import Refused, Replacement, ShapeResult
+from gitops_backup.sources.sites import Site
 from gitops_backup.sources.trees import Tree, folder_of
 
 
@@ -86,40 +87,19 @@ def edit_source(
     if link is not None:
         message = f"{one_line(link)} is a symbolic link, which is not followed"
         return _refused(replacements, Reason.UNSUPPORTED_SOURCE, message)
-    namespace = application.destination_namespace
     if kind == SourceKind.DIRECTORY:
         return edit_directory(
             replacements,
             folder=folder,
             options=source.directory,
-            namespace=namespace,
+            namespace=application.destination_namespace,
             tree=tree,
             contents=contents,
         )
+    site = _site(application, source, folder, tree=tree, contents=contents, renderer=renderer)
     if kind == SourceKind.KUSTOMIZE:
-        return edit_kustomization(
-            replacements,
-            folder=folder,
-            options=source.kustomize,
-            namespace=namespace,
-            tree=tree,
-            contents=contents,
-            renderer=renderer,
-            copies=copies,
-        )
-    return edit_chart(
-        replacements,
-        folder=folder,
-        options=source.helm,
-        release=application.name,
-        namespace=namespace,
-        tree=tree,
-        contents=contents,
-        renderer=renderer,
-        copies=copies,
-        refs=_refs(application, source),
-        shared=shared,
-    )
+        return edit_kustomization(replacements, site, source.kustomize, copies=copies)
+    return edit_chart(replacements, site, source.helm, copies=copies, shared=shared)
 
 
 def render_source(
@@ -136,30 +116,35 @@ def render_source(
     With `again`, it is rendered even if that was done before. Raises a `GitopsBackupError` where that fails.
     """
     folder = folder_of(source.path)
-    kind = kind_of_source(application, source, folder=folder, tree=tree) if folder is not None else None
-    namespace = application.destination_namespace
-    if folder is not None and kind == SourceKind.KUSTOMIZE:
-        return render_kustomization(
-            folder=folder,
-            options=source.kustomize,
-            namespace=namespace,
-            tree=tree,
-            contents=contents,
-            renderer=renderer,
-        )
-    if folder is not None and kind == SourceKind.HELM:
-        return render_chart(
-            folder=folder,
-            options=source.helm,
-            release=application.name,
-            namespace=namespace,
-            tree=tree,
-            contents=contents,
-            renderer=renderer,
-            refs=_refs(application, source),
-            again=again,
-        )
+    if folder is None:
+        return ()
+    site = _site(application, source, folder, tree=tree, contents=contents, renderer=renderer)
+    match kind_of_source(application, source, folder=folder, tree=tree):
+        case SourceKind.KUSTOMIZE:
+            return render_kustomization(site, source.kustomize)
+        case SourceKind.HELM:
+            return render_chart(site, source.helm, again=again)
     return ()
+
+
+def _site(
+    application: Application,
+    source: Source,
+    folder: str,
+    *,
+    tree: Tree,
+    contents: Mapping[str, bytes],
+    renderer: Renderer,
+) -> Site:
+    return Site(
+        folder=folder,
+        release=application.name,
+        namespace=application.destination_namespace,
+        tree=tree,
+        contents=contents,
+        renderer=renderer,
+        refs=_refs(application, source),
+    )
 
 
 def _refs(application: Application, source: Source) -> frozenset[str]:

@@ -5,10 +5,11 @@ from typing import Any
 
 from gitops_backup.domain.images import Reference
 from gitops_backup.sources.applications import Application
-from gitops_backup.sources.charts import files_of_chart
-from gitops_backup.sources.helm import edit_chart
+from gitops_backup.sources.helm.charts import files_of_chart
+from gitops_backup.sources.helm.editing import edit_chart
 from gitops_backup.sources.rendering import Files, HelmOptions, Renderer
 from gitops_backup.sources.replacements import Replacement, ShapeResult
+from gitops_backup.sources.sites import Site
 from gitops_backup.sources.trees import Tree
 
 CHART = b"apiVersion: v2\nname: web\nversion: 1.0.0\n"
@@ -63,17 +64,20 @@ def edit(
         if wanted <= contents.keys():
             break
         contents = {path: files[path] for path in wanted}
-    return edit_chart(
-        replacements,
+    site = Site(
         folder=folder,
-        options=source.helm,
         release=app.name,
         namespace=app.destination_namespace,
         tree=tree,
         contents=contents,
         renderer=renderer,
-        copies={**(copies or {}), **{each.old: each.new for each in replacements}},
         refs=refs,
+    )
+    return edit_chart(
+        replacements,
+        site,
+        source.helm,
+        copies={**(copies or {}), **{each.old: each.new for each in replacements}},
         shared=shared,
         foreign=foreign,
     )

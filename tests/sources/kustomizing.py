@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from gitops_backup.domain.images import Reference
-from gitops_backup.sources.kustomize import edit_kustomization, files_of_kustomization
-from gitops_backup.sources.kustomize_options import KustomizeOptions
+from gitops_backup.sources.kustomize.editing import edit_kustomization, files_of_kustomization
+from gitops_backup.sources.kustomize.options import KustomizeOptions
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import ObjectId, Replacement, ShapeResult
+from gitops_backup.sources.sites import Site
 from gitops_backup.sources.trees import Tree
 from tests.sources.samples import replacement
 
@@ -30,13 +31,16 @@ def edited(
     tree, contents = tree_of(files), read(files, folder=folder, options=options)
     return edit_kustomization(
         [replacement()] if replacements is None else replacements,
-        folder=folder,
-        options=options,
-        namespace="shop",
-        tree=tree,
-        contents=contents,
-        renderer=renderer,
+        site_of(tree, contents, renderer, folder=folder),
+        options,
         copies={Reference.parse(image): copy for image, copy in (copies or {}).items()},
+    )
+
+
+def site_of(tree: Tree, contents: Mapping[str, bytes], renderer: Renderer, *, folder: str = "app") -> Site:
+    """A folder that is deployed to the namespace `shop`."""
+    return Site(
+        folder=folder, release="web", namespace="shop", tree=tree, contents=contents, renderer=renderer
     )
 
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops_backup.domain.reasons import Reason
-from gitops_backup.sources import helm_archives
-from gitops_backup.sources.charts import Chart, Defaults, files_of_chart, read_chart
-from gitops_backup.sources.helm_archives import files_of_archive
-from gitops_backup.sources.helm_options import HelmBlock
+from gitops_backup.sources.helm import archives
+from gitops_backup.sources.helm.archives import files_of_archive
+from gitops_backup.sources.helm.charts import Chart, Defaults, files_of_chart, read_chart
+from gitops_backup.sources.helm.options import HelmBlock
+from gitops_backup.sources.helm.value_files import UnusableChart
 from gitops_backup.sources.trees import Tree
-from gitops_backup.sources.value_files import UnusableChart
 
 CHART = "name: {}\nversion: 1.0.0\n"
 VALUES = b"a: b\n"
@@ -195,7 +195,7 @@ def test_archives_are_read_at_a_fair_price() -> None:
     content = b"".join([*(bomb.compress(bytes(1 << 20)) for _ in range(64)), bomb.flush()])
     assert len(content) < 100_000
     assert files_of_archive(content) == {}
-    many = {f"r/{number}/values.yaml": b"" for number in range(helm_archives.MOST_FILES + 1)}
+    many = {f"r/{number}/values.yaml": b"" for number in range(archives.MOST_FILES + 1)}
     assert files_of_archive(archive(many)) == {}
 
 

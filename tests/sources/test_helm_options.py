@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops_backup.sources.helm_options import HelmBlock
+from gitops_backup.sources.helm.options import HelmBlock
 from gitops_backup.sources.rendering import Parameter
 from tests.sources.charts import application
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.sources.applications import Application
-from gitops_backup.sources.kustomizations import FILE_NAMES, Kustomization, in_flow_style
-from gitops_backup.sources.kustomize import edit_kustomization
-from gitops_backup.sources.kustomize_options import KustomizeOptions, applied, effective_images
+from gitops_backup.sources.kustomize.editing import edit_kustomization
+from gitops_backup.sources.kustomize.kustomizations import FILE_NAMES, Kustomization, in_flow_style
+from gitops_backup.sources.kustomize.options import KustomizeOptions, applied, effective_images
 from gitops_backup.sources.rendering import Files, HelmOptions, Renderer, RenderFailed
 from gitops_backup.sources.replacements import ShapeResult
-from tests.sources.kustomizing import edited, of, tree_of, workload
+from tests.sources.kustomizing import edited, of, site_of, tree_of, workload
 from tests.sources.overlays import DIGEST
 from tests.sources.samples import NEW, OLD, replacement
 from tests.sources.test_shapes import files, outcomes, wanted
@@ -110,16 +110,8 @@ def test_what_must_not_be_read_is_never_rendered(renderer: LocalRenderer) -> Non
 def test_what_cannot_be_read_is_never_rendered(renderer: LocalRenderer) -> None:
     """A file that is in the tree, and whose content is not known."""
     counting = Counting(renderer)
-    result = edit_kustomization(
-        [replacement()],
-        folder="app",
-        options=KustomizeOptions(),
-        namespace="shop",
-        tree=tree_of(PLAIN),
-        contents={K: PLAIN[K].encode()},
-        renderer=counting,
-        copies={},
-    )
+    site = site_of(tree_of(PLAIN), {K: PLAIN[K].encode()}, counting)
+    result = edit_kustomization([replacement()], site, KustomizeOptions(), copies={})
     assert reasons(result) == [(Reason.UNSUPPORTED_SOURCE, "app/web.yaml is not a file that can be read")]
     assert counting.asked == 0
 

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops_backup.domain.reasons import Reason
-from gitops_backup.sources.kustomize import files_of_kustomization
-from gitops_backup.sources.kustomize_files import MOST_FOLDERS, Problem, closure_of
-from gitops_backup.sources.kustomize_options import KustomizeOptions
+from gitops_backup.sources.kustomize.closure import MOST_FOLDERS, Problem, closure_of
+from gitops_backup.sources.kustomize.editing import files_of_kustomization
+from gitops_backup.sources.kustomize.options import KustomizeOptions
 from tests.sources.kustomizing import LINK, SUBMODULE, content_of, read, tree_of
 
 K = "app/kustomization.yaml"

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from gitops_backup.domain.images import InvalidReference, Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.rendering.renderer import LocalRenderer
-from gitops_backup.sources.kustomize_options import InvalidOptions, KustomizeOptions
+from gitops_backup.sources.kustomize.options import InvalidOptions, KustomizeOptions
 from gitops_backup.sources.rendering import RenderFailed
 from gitops_backup.sources.replacements import ObjectId, Replacement
 from tests.sources.kustomizing import edited, of

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gitops_backup.sources.kustomizations import Kustomization
-from gitops_backup.sources.kustomize_images import Addition, CannotEdit, Rename, edit_images
+from gitops_backup.sources.kustomize.images import Addition, CannotEdit, Rename, edit_images
+from gitops_backup.sources.kustomize.kustomizations import Kustomization
 
 ADD = Addition("nginx", "bak.example/m/nginx")
 SET = Rename(0, "bak.example/m/nginx")

@@ -12,8 +12,8 @@ from gitops_backup.process import run
 from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.content import Bare
-from gitops_backup.sources.kustomizations import Kustomization, in_flow_style
-from gitops_backup.sources.kustomize_options import (
+from gitops_backup.sources.kustomize.kustomizations import Kustomization, in_flow_style
+from gitops_backup.sources.kustomize.options import (
     InvalidOptions,
     KustomizeOptions,
     applied,

@@ -3,9 +3,9 @@
 import pytest
 
 from gitops_backup.domain.reasons import Reason
-from gitops_backup.sources.helm_options import HelmBlock
+from gitops_backup.sources.helm.options import HelmBlock
+from gitops_backup.sources.helm.value_files import UnusableChart, resolve_value_files
 from gitops_backup.sources.trees import Tree
-from gitops_backup.sources.value_files import UnusableChart, resolve_value_files
 
 TREE = Tree(
     dict.fromkeys(

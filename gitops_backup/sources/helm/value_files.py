@@ -15,7 +15,7 @@ from itertools import takewhile
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.globs import Glob, InvalidGlob
-from gitops_backup.sources.helm_options import HelmBlock
+from gitops_backup.sources.helm.options import HelmBlock
 from gitops_backup.sources.trees import Tree, folder_of
 
 

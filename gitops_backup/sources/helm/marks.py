@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from hashlib import sha256
 
-from gitops_backup.sources.chart_texts import Text
-from gitops_backup.sources.compositions import Composition, Segment
 from gitops_backup.sources.content import Bare, Value
+from gitops_backup.sources.helm.compositions import Composition, Segment
+from gitops_backup.sources.helm.texts import Text
 from gitops_backup.sources.rendered import Rendered, Way, described
 from gitops_backup.sources.replacements import ObjectId
 

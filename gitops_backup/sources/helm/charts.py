@@ -18,11 +18,11 @@ from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
 from gitops_backup.sources.content import KeyIsNoText, content_of
 from gitops_backup.sources.documents import File, InvalidManifest
-from gitops_backup.sources.helm_archives import files_of_archive
-from gitops_backup.sources.helm_options import HelmBlock
+from gitops_backup.sources.helm.archives import files_of_archive
+from gitops_backup.sources.helm.options import HelmBlock
+from gitops_backup.sources.helm.value_files import UnusableChart, resolve_value_files
 from gitops_backup.sources.rendering import Files
 from gitops_backup.sources.trees import Tree, folder_of
-from gitops_backup.sources.value_files import UnusableChart, resolve_value_files
 
 ELSEWHERE = ".chart-from-elsewhere"
 """The folder that the renderer sees a chart in that is not from the repository."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
-from gitops_backup.sources.chart_texts import How, Text, line_in
-from gitops_backup.sources.charts import Chart
-from gitops_backup.sources.compositions import Composition
-from gitops_backup.sources.helm_options import HelmBlock
+from gitops_backup.sources.helm.charts import Chart
+from gitops_backup.sources.helm.compositions import Composition
+from gitops_backup.sources.helm.options import HelmBlock
+from gitops_backup.sources.helm.texts import How, Text, line_in
 from gitops_backup.sources.rendered import RenderedImage
 from gitops_backup.sources.replacements import Refused, Replacement
 

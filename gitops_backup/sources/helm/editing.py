@@ -16,63 +16,44 @@ from collections.abc import Set as AbstractSet
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
-from gitops_backup.sources.charts import read_chart
-from gitops_backup.sources.helm_options import HelmBlock
-from gitops_backup.sources.helm_plan import make_plan
-from gitops_backup.sources.helm_proof import Proof
-from gitops_backup.sources.helm_rendering import ChartRendering
-from gitops_backup.sources.helm_words import Words
+from gitops_backup.sources.helm.charts import read_chart
+from gitops_backup.sources.helm.options import HelmBlock
+from gitops_backup.sources.helm.plan import make_plan
+from gitops_backup.sources.helm.proof import Proof
+from gitops_backup.sources.helm.rendering import ChartRendering
+from gitops_backup.sources.helm.value_files import UnusableChart
+from gitops_backup.sources.helm.words import Words
 from gitops_backup.sources.rendered import InvalidRendering, Rendered
 from gitops_backup.sources.rendered_proof import asked
-from gitops_backup.sources.rendering import Files, HelmOptions, Renderer, RenderFailed
+from gitops_backup.sources.rendering import Files, HelmOptions, RenderFailed
 from gitops_backup.sources.replacements import Refused, Replacement, ShapeResult
-from gitops_backup.sources.trees import Tree
-from gitops_backup.sources.value_files import UnusableChart
+from gitops_backup.sources.sites import Site
 
 
 def edit_chart(
     replacements: Sequence[Replacement],
-    *,
-    folder: str,
+    site: Site,
     options: HelmBlock,
-    release: str,
-    namespace: str,
-    tree: Tree,
-    contents: Files,
-    renderer: Renderer,
+    *,
     copies: Mapping[Reference, str],
-    refs: AbstractSet[str] = frozenset(),
     shared: AbstractSet[str] = frozenset(),
     foreign: Files | None = None,
 ) -> ShapeResult:
     """What is to change in a chart and its values for these replacements.
 
-    `release` is the Application's name, `namespace` the one that it deploys to; `refs` names those of its
-    sources that are on the same commit of the same repository. `contents` has the files that
-    `files_of_chart` names, and `copies` the reference of each source's verified copy. Value files that are
-    `shared` with other Applications get no keys that they do not have. Where a chart is from elsewhere, and
-    only values are in the repository, `foreign` has the chart's files by their paths in its own folder, and
-    `folder` is its name.
+    `options` are the Application's own. The site has the files that `files_of_chart` names, and `copies` the
+    reference of each source's verified copy. Value files that are `shared` with other Applications get no
+    keys that they do not have. Where a chart is from elsewhere, and only values are in the repository,
+    `foreign` has the chart's files by their paths in its own folder, and the site's folder is its name.
 
     Of `images` in the result, those are listed that change.
     """
     try:
-        rendering = _rendering(
-            folder=folder,
-            options=options,
-            release=release,
-            namespace=namespace,
-            tree=tree,
-            contents=contents,
-            renderer=renderer,
-            refs=refs,
-            shared=shared,
-            foreign=foreign,
-        )
+        rendering = _rendering(site, options, shared=shared, foreign=foreign)
     except UnusableChart as error:
         return _all_refused(replacements, error.reason, error.message)
-    where = f"the chart in {one_line(folder) or 'the root of the repository'}"
-    source = where if foreign is None else f"the chart {one_line(folder)}"
+    where = f"the chart in {one_line(site.folder) or 'the root of the repository'}"
+    source = where if foreign is None else f"the chart {one_line(site.folder)}"
     try:
         before = rendering.of(rendering.chart.files, rendering.options)
     except (RenderFailed, InvalidRendering) as error:
@@ -98,54 +79,33 @@ def edit_chart(
     )
 
 
-def render_chart(
-    *,
-    folder: str,
-    options: HelmBlock,
-    release: str,
-    namespace: str,
-    tree: Tree,
-    contents: Files,
-    renderer: Renderer,
-    refs: AbstractSet[str] = frozenset(),
-    foreign: Files | None = None,
-    again: bool = False,
-) -> tuple[Rendered, ...]:
+def render_chart(site: Site, options: HelmBlock, *, again: bool = False) -> tuple[Rendered, ...]:
     """What Argo CD would render of a chart; with `again`, even if that was rendered before.
 
     Raises `UnusableChart`, `RenderFailed` and `InvalidRendering`.
     """
-    rendering = _rendering(
-        folder=folder,
-        options=options,
-        release=release,
-        namespace=namespace,
-        tree=tree,
-        contents=contents,
-        renderer=renderer,
-        refs=refs,
-        foreign=foreign,
-    )
+    rendering = _rendering(site, options)
     return rendering.of(rendering.chart.files, rendering.options, again=again)
 
 
 def _rendering(
-    *,
-    folder: str,
+    site: Site,
     options: HelmBlock,
-    release: str,
-    namespace: str,
-    tree: Tree,
-    contents: Files,
-    renderer: Renderer,
-    refs: AbstractSet[str],
-    foreign: Files | None,
+    *,
     shared: AbstractSet[str] = frozenset(),
+    foreign: Files | None = None,
 ) -> ChartRendering:
-    chart = read_chart(folder, options=options, tree=tree, contents=contents, refs=refs, foreign=foreign)
+    chart = read_chart(
+        site.folder,
+        options=options,
+        tree=site.tree,
+        contents=site.contents,
+        refs=site.refs,
+        foreign=foreign,
+    )
     asking = HelmOptions(
-        release=options.release or release,
-        namespace=options.namespace or namespace,
+        release=options.release or site.release,
+        namespace=options.namespace or site.namespace,
         value_files=chart.value_files,
         values=options.values,
         parameters=options.parameters,
@@ -155,7 +115,9 @@ def _rendering(
         kube_version=options.kube_version,
         api_versions=options.api_versions,
     )
-    return ChartRendering(chart=chart, options=asking, namespace=namespace, renderer=renderer, shared=shared)
+    return ChartRendering(
+        chart=chart, options=asking, namespace=site.namespace, renderer=site.renderer, shared=shared
+    )
 
 
 def _all_refused(replacements: Sequence[Replacement], reason: Reason, message: str) -> ShapeResult:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.content import Bare, Value
-from gitops_backup.sources.kustomizations import Fields
+from gitops_backup.sources.kustomize.kustomizations import Fields
 
 Object = Mapping[str, Any]
 Pairs = tuple[tuple[str, str], ...]

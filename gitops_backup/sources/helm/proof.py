@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError
-from gitops_backup.sources.chart_texts import Text, line_in
-from gitops_backup.sources.compositions import Composition
-from gitops_backup.sources.helm_plan import Solved
-from gitops_backup.sources.helm_rendering import ChartRendering, Unwritten
-from gitops_backup.sources.helm_words import place
+from gitops_backup.sources.helm.compositions import Composition
+from gitops_backup.sources.helm.plan import Solved
+from gitops_backup.sources.helm.rendering import ChartRendering, Unwritten
+from gitops_backup.sources.helm.texts import Text, line_in
+from gitops_backup.sources.helm.words import place
 from gitops_backup.sources.rendered import InvalidRendering, Rendered, RenderedImage
 from gitops_backup.sources.rendered_proof import NotExplained, means, proven
 from gitops_backup.sources.rendering import Files, RenderFailed

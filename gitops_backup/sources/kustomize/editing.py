@@ -21,9 +21,8 @@ from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.content import Value
 from gitops_backup.sources.documents import InvalidManifest, line_of
-from gitops_backup.sources.kustomizations import Kustomization, described, in_flow_style, kustomization_files
-from gitops_backup.sources.kustomize_files import closure_of
-from gitops_backup.sources.kustomize_images import (
+from gitops_backup.sources.kustomize.closure import closure_of
+from gitops_backup.sources.kustomize.images import (
     Addition,
     CannotEdit,
     Edited,
@@ -31,7 +30,13 @@ from gitops_backup.sources.kustomize_images import (
     edit_images,
     entries_of,
 )
-from gitops_backup.sources.kustomize_options import (
+from gitops_backup.sources.kustomize.kustomizations import (
+    Kustomization,
+    described,
+    in_flow_style,
+    kustomization_files,
+)
+from gitops_backup.sources.kustomize.options import (
     ImageEntry,
     InvalidOptions,
     KustomizeOptions,
@@ -49,6 +54,7 @@ from gitops_backup.sources.rendered import (
 from gitops_backup.sources.rendered_proof import Asked, NotExplained, Proven, asked, means, proven
 from gitops_backup.sources.rendering import Renderer, RenderFailed
 from gitops_backup.sources.replacements import ImageUse, Refused, Replaced, Replacement, ShapeResult
+from gitops_backup.sources.sites import Site
 from gitops_backup.sources.trees import Tree
 
 
@@ -64,31 +70,19 @@ def files_of_kustomization(
 
 def edit_kustomization(
     replacements: Sequence[Replacement],
-    *,
-    folder: str,
+    site: Site,
     options: KustomizeOptions,
-    namespace: str,
-    tree: Tree,
-    contents: Mapping[str, bytes],
-    renderer: Renderer,
+    *,
     copies: Mapping[Reference, str],
 ) -> ShapeResult:
     """What is to change in a kustomization for these replacements.
 
-    `options` are the Application's own, `namespace` the one that it deploys to. `contents` has the bytes of
-    the files that `files_of_kustomization` names; `copies` the reference of each image's verified copy. An
-    edit that cannot be shown to change images alone, each to its copy, is not made.
+    `options` are the Application's own. The site has the contents of the files that `files_of_kustomization`
+    names; `copies` has the reference of each image's verified copy. An edit that cannot be shown to change
+    images alone, each to its copy, is not made.
     """
     try:
-        source = _source(
-            folder=folder,
-            options=options,
-            namespace=namespace,
-            tree=tree,
-            contents=contents,
-            renderer=renderer,
-        )
-        return _Edit(source, copies).of(replacements)
+        return _Edit(_source(site, options), copies).of(replacements)
     except _Unreadable as error:
         return _refused(replacements, error.reason, error.message)
     except InvalidOptions as error:
@@ -96,26 +90,16 @@ def edit_kustomization(
     except InvalidManifest as error:
         return _refused(replacements, Reason.INVALID_MANIFEST, error.message)
     except (InvalidRendering, RenderFailed) as error:
-        message = f"{described(folder)} cannot be rendered: {error.message}"
+        message = f"{described(site.folder)} cannot be rendered: {error.message}"
         return _refused(replacements, Reason.RENDER_FAILED, message)
 
 
-def render_kustomization(
-    *,
-    folder: str,
-    options: KustomizeOptions,
-    namespace: str,
-    tree: Tree,
-    contents: Mapping[str, bytes],
-    renderer: Renderer,
-) -> tuple[Rendered, ...]:
+def render_kustomization(site: Site, options: KustomizeOptions) -> tuple[Rendered, ...]:
     """What Argo CD would render of a kustomization.
 
     Raises a `GitopsBackupError` where what it needs cannot be read, is wrong, or cannot be rendered.
     """
-    source = _source(
-        folder=folder, options=options, namespace=namespace, tree=tree, contents=contents, renderer=renderer
-    )
+    source = _source(site, options)
     return source.rendering(source.files[source.path])
 
 
@@ -127,15 +111,8 @@ class _Unreadable(GitopsBackupError):
         self.reason = reason
 
 
-def _source(
-    *,
-    folder: str,
-    options: KustomizeOptions,
-    namespace: str,
-    tree: Tree,
-    contents: Mapping[str, bytes],
-    renderer: Renderer,
-) -> "_Source":
+def _source(site: Site, options: KustomizeOptions) -> "_Source":
+    folder, tree, contents = site.folder, site.tree, site.contents
     closure = closure_of(folder, options=options, tree=tree, contents=contents)
     if closure.problem is not None:
         raise _Unreadable(*closure.problem)
@@ -147,9 +124,9 @@ def _source(
         path=kustomization_files(folder, tree)[0].path,
         files={name: contents[name] for name in closure.files},
         options=options,
-        namespace=namespace,
+        namespace=site.namespace,
         exists=lambda name: _exists(tree, folder, name),
-        renderer=renderer,
+        renderer=site.renderer,
     )
 
 

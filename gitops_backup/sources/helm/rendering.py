@@ -5,10 +5,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from gitops_backup.errors import GitopsBackupError
-from gitops_backup.sources.chart_texts import Text, written
-from gitops_backup.sources.charts import Chart
 from gitops_backup.sources.documents import InvalidManifest
-from gitops_backup.sources.insertion import CannotInsert
+from gitops_backup.sources.helm.charts import Chart
+from gitops_backup.sources.helm.insertion import CannotInsert
+from gitops_backup.sources.helm.texts import Text, written
 from gitops_backup.sources.proof import ProofFailed
 from gitops_backup.sources.rendered import Documents, InvalidRendering, Rendered, read_rendering
 from gitops_backup.sources.rendering import Files, HelmOptions, Renderer, RenderFailed

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from gitops_backup.sources.charts import Chart, Defaults
 from gitops_backup.sources.content import KeyIsNoText, content_of
 from gitops_backup.sources.documents import File, InvalidManifest, Position, Steps, line_of
 from gitops_backup.sources.edits import Span, Splice, apply
-from gitops_backup.sources.insertion import CannotInsert, insert
+from gitops_backup.sources.helm.charts import Chart, Defaults
+from gitops_backup.sources.helm.insertion import CannotInsert, insert
 from gitops_backup.sources.mappings import entries, find
 from gitops_backup.sources.proof import prove
 from gitops_backup.sources.rendering import Files, HelmOptions, Parameter

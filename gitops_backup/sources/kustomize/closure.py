@@ -22,8 +22,13 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
 from gitops_backup.sources.documents import File, InvalidManifest, line_of
-from gitops_backup.sources.kustomizations import Kustomization, described, folded, kustomization_files
-from gitops_backup.sources.kustomize_options import KustomizeOptions
+from gitops_backup.sources.kustomize.kustomizations import (
+    Kustomization,
+    described,
+    folded,
+    kustomization_files,
+)
+from gitops_backup.sources.kustomize.options import KustomizeOptions
 from gitops_backup.sources.mappings import find, text
 from gitops_backup.sources.trees import Entry, Tree
 

@@ -17,7 +17,7 @@ from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.content import Value, reads_as_text
 from gitops_backup.sources.documents import InvalidManifest, line_of
 from gitops_backup.sources.edits import OverlappingEdits, Splice, apply
-from gitops_backup.sources.kustomizations import Kustomization, folded, value_of
+from gitops_backup.sources.kustomize.kustomizations import Kustomization, folded, value_of
 from gitops_backup.sources.scalars import rewritten
 
 

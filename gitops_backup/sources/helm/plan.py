@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from gitops_backup.domain.images import InvalidReference, Reference
 from gitops_backup.domain.reasons import Reason
-from gitops_backup.sources.chart_texts import Search, Text
-from gitops_backup.sources.compositions import Composition, NoCopy, NotWritable, Segment, solve
-from gitops_backup.sources.helm_rendering import ChartRendering, Unwritten
-from gitops_backup.sources.helm_words import Words
-from gitops_backup.sources.marks import Marks
+from gitops_backup.sources.helm.compositions import Composition, NoCopy, NotWritable, Segment, solve
+from gitops_backup.sources.helm.marks import Marks
+from gitops_backup.sources.helm.rendering import ChartRendering, Unwritten
+from gitops_backup.sources.helm.texts import Search, Text
+from gitops_backup.sources.helm.words import Words
 from gitops_backup.sources.rendered import Rendered, RenderedImage, images_of
 from gitops_backup.sources.rendered_proof import means
 from gitops_backup.sources.replacements import Refused, Replacement
