@@ -155,7 +155,7 @@ class Branch:
 
     def _read(self, commit: str, paths: frozenset[str], limit: int) -> Files:
         entries = self._entries(commit)
-        refused = {path: why for path in sorted(paths) if (why := _unreadable(entries.get(path), limit))}
+        refused = {path: why for path in sorted(paths) if (why := unreadable(entries.get(path), limit))}
         names = {path: entries[path].sha for path in sorted(paths - refused.keys())}
         contents = self._ready().blobs(list(names.values()))
         return Files(dict(zip(names, contents, strict=True)), refused)
@@ -232,18 +232,19 @@ def branch_name(text: str) -> str:
     return name
 
 
-def _check_name(commit: str) -> None:
-    # git would take an empty one for a deletion, and others for options
-    if not re.fullmatch(r"[0-9a-f]{40}", commit):
-        raise ValueError(f"{commit!r} is not a commit's full name")
-
-
-def _unreadable(entry: Entry | None, limit: int) -> str | None:
+def unreadable(entry: Entry | None, limit: int) -> str | None:
+    """Why a name in a tree cannot be read as a file of at most `limit` bytes, in a few words."""
     if entry is None:
         return "is not there"
     if not entry.is_file or entry.size is None:
         return "is a symbolic link" if entry.mode == "120000" else "is a submodule"
     return f"has {entry.size} bytes, more than {limit}" if entry.size > limit else None
+
+
+def _check_name(commit: str) -> None:
+    # git would take an empty one for a deletion, and others for options
+    if not re.fullmatch(r"[0-9a-f]{40}", commit):
+        raise ValueError(f"{commit!r} is not a commit's full name")
 
 
 def _blob_name(content: bytes) -> str:
