@@ -100,6 +100,21 @@ def read_rendering(output: bytes, *, namespace: str, known: Documents | None = N
     return tuple(rendered)
 
 
+def read_manifests(path: str, content: bytes, *, namespace: str) -> tuple[Rendered, ...]:
+    """The objects of a file that is deployed as it is; documents that are no objects are passed over.
+
+    Raises `InvalidManifest`.
+    """
+    rendered: list[Rendered] = []
+    for document in File.read(path, content).documents():
+        try:
+            content_here = content_of(document.root)
+        except KeyIsNoText as error:
+            raise InvalidManifest(path, error.line, 1, "a key is no text") from error
+        rendered += _listed(content_here, namespace or "default")
+    return tuple(rendered)
+
+
 def images_of(rendering: Iterable[Rendered]) -> tuple[RenderedImage, ...]:
     """The images of all containers in pod templates, in the rendering's order."""
     return tuple(image for each in rendering for image in _images(each))
@@ -164,6 +179,15 @@ def _objects(content: object, number: int, namespace: str) -> Iterator[Rendered]
         if not isinstance(each, dict):
             raise InvalidRendering(f"document {number} of the rendering lists what is no object")
         yield Rendered(_identity(each, namespace), each)
+
+
+def _listed(content: object, namespace: str) -> Iterator[Rendered]:
+    """The object, or those that it lists."""
+    if isinstance(content, dict):
+        items = content.get("items")
+        for each in items if isinstance(items, list) else [content]:
+            if isinstance(each, dict):
+                yield Rendered(_identity(each, namespace), each)
 
 
 def _identity(content: Mapping[str, Any], namespace: str) -> ObjectId:

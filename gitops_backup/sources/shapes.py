@@ -127,6 +127,11 @@ def render_source(
     return ()
 
 
+def described(source: Source, kind: SourceKind, folder: str) -> str:
+    """What a source is that cannot be edited, in a few words."""
+    return _NAMES[kind].format(path=one_line(folder) or "the repository's root", chart=one_line(source.chart))
+
+
 def _site(
     application: Application,
     source: Source,
@@ -157,9 +162,7 @@ def _refs(application: Application, source: Source) -> frozenset[str]:
 def _unsupported(
     source: Source, kind: SourceKind, folder: str, replacements: Sequence[Replacement]
 ) -> ShapeResult:
-    message = _NAMES[kind].format(
-        path=one_line(folder) or "the repository's root", chart=one_line(source.chart)
-    )
+    message = described(source, kind, folder)
     refused = []
     for replacement in replacements:
         override = source.overriding(replacement.old)

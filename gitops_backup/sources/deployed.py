@@ -1,0 +1,87 @@
+"""What a source deploys, as far as Git alone tells: its objects, and what is not known of it.
+
+A source that is rendered is so as a whole, or not at all. A directory's files are read one by one, and what
+is wrong with one of them says nothing about the others.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitops_backup.errors import GitopsBackupError, one_line
+from gitops_backup.sources.applications import Application, Source
+from gitops_backup.sources.directory import list_files, skips
+from gitops_backup.sources.documents import InvalidManifest
+from gitops_backup.sources.kinds import SourceKind, kind_of_source
+from gitops_backup.sources.rendered import Rendered, read_manifests
+from gitops_backup.sources.rendering import Renderer
+from gitops_backup.sources.shapes import described, render_source
+from gitops_backup.sources.trees import Tree, folder_of
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """The objects of a source in its order, and a sentence for each thing that is not known of it."""
+
+    objects: tuple[Rendered, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def deployed_by(
+    application: Application,
+    source: Source,
+    *,
+    tree: Tree,
+    contents: Mapping[str, bytes],
+    unread: Mapping[str, str],
+    renderer: Renderer,
+) -> Deployed:
+    """What Argo CD would deploy from a source.
+
+    `contents` has the bytes of the files that `files_to_read` names, `unread` why others could not be read.
+    """
+    folder = folder_of(source.path)
+    if folder is None:
+        return Deployed(problems=(f"the path {one_line(source.path)} leads out of the repository",))
+    kind = kind_of_source(application, source, folder=folder, tree=tree)
+    if kind == SourceKind.VALUES_ONLY and source.ref:
+        return Deployed()
+    link = tree.link_towards(folder)
+    if link is not None:
+        return Deployed(problems=(f"{one_line(link)} is a symbolic link, which is not followed",))
+    if source.path and next(tree.under(folder, recurse=True), None) is None:
+        return Deployed(problems=(f"there is no folder {one_line(source.path)}",))
+    if kind == SourceKind.DIRECTORY:
+        return _directory(application, source, folder, tree=tree, contents=contents, unread=unread)
+    if kind not in {SourceKind.KUSTOMIZE, SourceKind.HELM}:
+        return Deployed(problems=(f"the source is {described(source, kind, folder)}",))
+    try:
+        return Deployed(render_source(application, source, tree=tree, contents=contents, renderer=renderer))
+    except GitopsBackupError as error:
+        return Deployed(problems=(str(error),))
+
+
+def _directory(
+    application: Application,
+    source: Source,
+    folder: str,
+    *,
+    tree: Tree,
+    contents: Mapping[str, bytes],
+    unread: Mapping[str, str],
+) -> Deployed:
+    listing = list_files(tree, folder, source.directory)
+    problems = [f"{one_line(path)} is a symbolic link, which is not followed" for path in listing.links]
+    problems += [f"{one_line(path)} is jsonnet, which is not evaluated" for path in listing.programs]
+    # of an object's copies the last holds
+    objects: dict[object, Rendered] = {}
+    for path in listing.manifests:
+        if path not in contents:
+            problems.append(f"{one_line(path)} {unread.get(path, 'is not there')}")
+        elif not skips(contents[path]):
+            try:
+                found = read_manifests(path, contents[path], namespace=application.destination_namespace)
+            except InvalidManifest as error:
+                problems.append(error.message)
+            else:
+                objects |= {each.identity: each for each in found}
+    return Deployed(tuple(objects.values()), tuple(problems))

@@ -1,0 +1,82 @@
+"""Which Applications deploy from the repository at hand."""
+
+from typing import Any
+
+import pytest
+
+from gitops_backup.sources.applications import Application
+from gitops_backup.sources.origin import UnknownOrigin, local
+
+_SHOP = "https://git.example/acme/shop"
+
+
+def _application(*sources: dict[str, Any]) -> Application:
+    return Application.project({"metadata": {"name": "a"}, "spec": {"sources": list(sources)}})
+
+
+def _source(url: str = _SHOP, **more: Any) -> dict[str, Any]:
+    return {"repoURL": url, "path": "app", **more}
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "https://git.example/acme/shop.git",
+        "https://ci-token:secret@GIT.example/Acme/Shop.git/",
+        "git@git.example:acme/shop.git",
+        "ssh://git@git.example:2222/acme/shop",
+    ],
+)
+def test_one_repository_has_many_urls(remote: str) -> None:
+    """Host and path tell."""
+    found = local([_application(_source()), _application(_source(f"{_SHOP}-2"))], [remote], handed_in=False)
+    assert (len(found.applications), found.others, found.problems) == (1, 1, ())
+
+
+def test_all_sources_name_it_alike_and_follow_one_branch() -> None:
+    """So that there is one commit that everything is drafted on; what is pinned stays so."""
+    application = _application(
+        _source(targetRevision="main"),
+        _source("git@git.example:acme/shop.git", targetRevision="release"),
+        _source(targetRevision="refs/tags/v1"),
+    )
+    (found,) = local([application], [f"{_SHOP}.git"], handed_in=False).applications
+    assert [(s.repo_url, s.target_revision) for s in found.sources] == [
+        (_SHOP, ""),
+        (_SHOP, ""),
+        (_SHOP, "refs/tags/v1"),
+    ]
+
+
+@pytest.mark.parametrize(("remotes", "handed_in"), [([], False), (["https://git.example/fork"], True)])
+def test_the_only_repository_is_the_one(remotes: list[str], handed_in: bool) -> None:
+    """Where nothing says otherwise, or somebody says so."""
+    chart = {"repoURL": "https://charts.example", "chart": "redis", "targetRevision": "1"}
+    found = local([_application(_source(), chart)], remotes, handed_in=handed_in)
+    assert [len(each.sources) for each in found.applications] == [1]
+    assert found.problems == (
+        (
+            "argocd/a: its source the chart redis of https://charts.example is not in this repository,"
+            " and is not looked at"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("sources", "remotes", "handed_in", "told"),
+    [
+        ([_SHOP], ["https://h/fork"], False, f"remote is https://h/fork; they deploy from {_SHOP}"),
+        ([_SHOP, f"{_SHOP}-2"], [], False, f"deploy from {_SHOP}, {_SHOP}-2, and the repository"),
+        ([_SHOP, f"{_SHOP}-2"], [], True, "no remote that says which it is"),
+        ([], [], False, "the Applications deploy from no Git repository"),
+        ([f"https://h/{n}" for n in range(7)], [], False, "https://h/4 and 2 more, and"),
+    ],
+)  # fmt: skip
+def test_what_nothing_says_is_not_guessed(
+    sources: list[str], remotes: list[str], handed_in: bool, told: str
+) -> None:
+    """An edit of another repository's file would be nonsense."""
+    applications = [_application(*map(_source, sources))]
+    with pytest.raises(UnknownOrigin) as error:
+        local(applications, remotes, handed_in=handed_in)
+    assert told in str(error.value)
