@@ -136,6 +136,7 @@ def _place(place: foresight.Place) -> Place:
         commit=place.commit,
         path=place.path,
         line=place.line,
+        line_before=place.line_before,
     )
 
 

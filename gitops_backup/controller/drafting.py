@@ -54,8 +54,8 @@ class Head(Protocol):
         """The commit."""
 
 
-class Branch(Protocol):
-    """One branch of a repository."""
+class Readable(Protocol):
+    """A branch of a repository, or a commit that stands for one, to look at."""
 
     @property
     def name(self) -> str:
@@ -69,6 +69,10 @@ class Branch(Protocol):
 
     def read(self, commit: str, paths: Iterable[str]) -> Files:
         """The contents of files of a commit."""
+
+
+class Branch(Readable, Protocol):
+    """One branch of a repository."""
 
     def commit(self, parent: str, files: Mapping[str, bytes], *, message: str, when: datetime) -> str:
         """Make a commit on top of another, with new contents for files that it has."""
@@ -140,7 +144,7 @@ class Draft:
 
 
 def draft(
-    branch: Branch, commit: str, parts: Sequence[Part], *, renderer: Renderer, readers: Sequence[Part] = ()
+    branch: Readable, commit: str, parts: Sequence[Part], *, renderer: Renderer, readers: Sequence[Part] = ()
 ) -> Draft:
     """What a branch would be changed to for all that is due, on a fetched commit.
 
@@ -149,7 +153,7 @@ def draft(
     source is a reason in the draft.
     """
     tree = Tree({path: entry.mode for path, entry in branch.tree(commit).items()})
-    reading = _read(branch, commit, tree, parts, readers)
+    reading = read_sources(branch, commit, tree, parts, readers)
     refused: dict[ImageChange, Left] = {}
     while True:
         made = _edited(commit, [part.without(refused) for part in parts], tree, reading, renderer)
@@ -160,7 +164,7 @@ def draft(
         refused |= odd
 
 
-def _edited(commit: str, parts: Sequence[Part], tree: Tree, reading: "_Reading", renderer: Renderer) -> Draft:
+def _edited(commit: str, parts: Sequence[Part], tree: Tree, reading: "Reading", renderer: Renderer) -> Draft:
     copies = _copies(parts)
 
     def edit(numbers: Sequence[int]) -> Draft:
@@ -192,7 +196,7 @@ def _edited(commit: str, parts: Sequence[Part], tree: Tree, reading: "_Reading",
     return made
 
 
-def _independent(count: int, reading: "_Reading") -> tuple[list[int], list[list[int]]]:
+def _independent(count: int, reading: "Reading") -> tuple[list[int], list[list[int]]]:
     """The numbers of parts that take no renderer, and of the others in groups that share no file.
 
     A part without a renderer that shares a file with one that takes it goes with that one.
@@ -223,7 +227,7 @@ def _copies(parts: Iterable[Part]) -> dict[Reference, str]:
 
 
 def _disturbed(
-    made: Draft, parts: Sequence[Part], tree: Tree, reading: "_Reading", renderer: Renderer
+    made: Draft, parts: Sequence[Part], tree: Tree, reading: "Reading", renderer: Renderer
 ) -> dict[ImageChange, Left]:
     """The changes in files from which an Application is rendered that would change in more than copies."""
     copies = {change.source: str(change.backup) for change in made.edited}
@@ -250,7 +254,7 @@ def _disturbed(
 
 
 @dataclass(slots=True)
-class _Reading:
+class Reading:
     """What was read of a commit.
 
     `reads` has the files that a source of the part of each number is read from; `rendered` are the sources
@@ -264,14 +268,14 @@ class _Reading:
     shared: frozenset[str] = frozenset()
 
 
-def _read(
-    branch: Branch, commit: str, tree: Tree, parts: Sequence[Part], readers: Sequence[Part]
-) -> _Reading:
+def read_sources(
+    branch: Readable, commit: str, tree: Tree, parts: Sequence[Part], readers: Sequence[Part] = ()
+) -> Reading:
     """All files that the sources are read from: some of them say which others there are.
 
     Of readers, those that take no renderer are left out: a file's edit is proven by itself.
     """
-    reading = _Reading()
+    reading = Reading()
     everybody = (*parts, *readers)
     open_ones = [(number, source) for number, part in enumerate(everybody) for source in part.sources]
     counts: Counter[str] = Counter()
@@ -306,7 +310,7 @@ class _Editing:
     """One edit after the other, each on what the ones before have made of the files."""
 
     tree: Tree
-    reading: _Reading
+    reading: Reading
     contents: MutableMapping[str, bytes]
     renderer: Renderer
     copies: Mapping[Reference, str]

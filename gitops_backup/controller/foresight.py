@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gitops_backup.controller.drafting import Branch, Draft, DueChange, Part, draft
+from gitops_backup.controller.drafting import Draft, DueChange, Part, Readable, draft
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.targets import target_of
@@ -13,22 +13,30 @@ from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import WorkloadKey
 from gitops_backup.errors import GitopsBackupError
 from gitops_backup.sources.applications import Application, Source
-from gitops_backup.sources.edits import unified_diff
+from gitops_backup.sources.edits import lines_before, unified_diff
 from gitops_backup.sources.rendering import Renderer
 
-ContainerKey = tuple[WorkloadKey, str]
+ContainerKey = tuple[str, WorkloadKey, str]
+"""An Application, a workload that it deploys, and the name of a container of it.
+
+Several Applications may deploy what has the same name, each to a cluster of its own.
+"""
 Obstacle = tuple[Reason, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in Git a container's image is written; `line` counts from 1."""
+    """Where in Git a container's image is written afterwards; lines count from 1.
+
+    `line_before` is where that is in the commit, or the line behind which it is put in.
+    """
 
     target: Target
     branch: str
     commit: str
     path: str
     line: int
+    line_before: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class Future:
 class Git(Protocol):
     """The clones."""
 
-    def open(self, url: str, branch: str | None = None) -> Branch:
+    def open(self, url: str, branch: str | None = None) -> Readable:
         """A branch of a repository; None is its default branch."""
 
 
@@ -92,7 +100,7 @@ class _Looks:
         self._git = git
         self._renderer = renderer
         self._named: dict[Target, Target | str] = {}
-        self._branches: dict[Target, Branch] = {}
+        self._branches: dict[Target, Readable] = {}
         self._parts: dict[Target, list[Part]] = {}
         self._readers: dict[Target, list[Part]] = {}
         self._said: dict[ContainerKey, list[Obstacle]] = {}
@@ -161,13 +169,22 @@ class _Looks:
         self.problems.append(problem)
         return problem
 
-    def _keep(self, target: Target, branch: Branch, drafted: Draft) -> None:
+    def _keep(self, target: Target, branch: Readable, drafted: Draft) -> None:
         for path in sorted(drafted.files):
             diff = unified_diff(path, drafted.before[path], drafted.files[path])
             self.changes.append(Change(target, branch.name, drafted.commit, path, diff))
+        before = {
+            path: lines_before(drafted.before[path], content) for path, content in drafted.files.items()
+        }
         for change, written in drafted.places.items():
-            place = Place(target, branch.name, drafted.commit, written.path, written.line)
-            self.places[_key(change)] = place
+            self.places[_key(change)] = Place(
+                target,
+                branch.name,
+                drafted.commit,
+                path=written.path,
+                line=written.line,
+                line_before=before[written.path](written.line),
+            )
         for left in drafted.left:
             self._said.setdefault(_key(left.change), []).append((left.reason, left.message))
         for change in drafted.done:
@@ -195,7 +212,7 @@ def _vagueness(obstacle: Obstacle) -> int:
 
 
 def _key(change: ImageChange) -> ContainerKey:
-    return change.workload, change.container
+    return change.application, change.workload, change.container
 
 
 def _due_by_application(plan: Plan) -> dict[str, list[DueChange]]:

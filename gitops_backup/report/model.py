@@ -21,8 +21,11 @@ from gitops_backup.domain.policy import Policy
 from gitops_backup.domain.reasons import EXPLANATIONS, Reason
 from gitops_backup.domain.workloads import WorkloadKey
 
-ContainerKey = tuple[WorkloadKey, str]
-"""A workload and the name of a container of it."""
+ContainerKey = tuple[str, WorkloadKey, str]
+"""The Application of a workload, empty where it has none; the workload; the name of a container of it."""
+
+ASSUMED = "Assumed"
+"""The state of an image whose copy is taken to be there, with nobody asked."""
 
 FORMAT: Literal["gitops-backup/report/v1"] = "gitops-backup/report/v1"
 
@@ -60,7 +63,9 @@ class Place(_Part):
     path: str
     """The file."""
     line: int
-    """The line, counted from 1."""
+    """The line, counted from 1, with the change made."""
+    line_before: int
+    """The line in that commit, or the one behind which the image's name is put in."""
 
 
 class ContainerReport(_Part):
@@ -135,7 +140,7 @@ class ImageReport(_Part):
     object: str
     """The name of its ImageBackup."""
     state: str
-    """The phase of its ImageBackup, or `Missing`."""
+    """The phase of its ImageBackup; `Missing`; or `Assumed`, where nobody asked for it."""
     verified: bool
     """Whether the backup is there beyond doubt."""
     workloads: int
@@ -224,11 +229,17 @@ class Report(_Part):
         obstacles: Mapping[ContainerKey, tuple[Reason, str]],
         files: Iterable[FileReport] = (),
         problems: Iterable[str] = (),
+        assumed: bool = False,
     ) -> Self:
-        """The report of a plan; `places` and `obstacles` say what Git has to say about containers' images."""
+        """The report of a plan; `places` and `obstacles` say what Git has to say about containers' images.
+
+        Where the backups are `assumed`, nobody has looked whether they are there.
+        """
         plan = Plan(tuple(_obstructed(workload, obstacles) for workload in plan.workloads))
-        workloads = tuple(_workload(w, backups, places, obstacles) for w in plan.workloads)
-        images = _images(plan, backups, policy)
+        workloads = tuple(
+            _workload(w, backups, places=places, obstacles=obstacles, assumed=assumed) for w in plan.workloads
+        )
+        images = _images(plan, backups, policy, assumed=assumed)
         return cls(
             mode=policy.mode,
             backup_repository=str(policy.naming.prefix),
@@ -261,10 +272,13 @@ def _obstructed(plan: WorkloadPlan, obstacles: Mapping[ContainerKey, tuple[Reaso
     """The plan of a workload with what Git has to say: a rewrite that cannot be made is blocked."""
     return replace(
         plan,
-        uses=tuple(
-            _held_up(use, obstacles.get((plan.workload.key, use.container.name))) for use in plan.uses
-        ),
+        uses=tuple(_held_up(use, obstacles.get(_key(plan, use))) for use in plan.uses),
     )
+
+
+def _key(plan: WorkloadPlan, use: Use) -> ContainerKey:
+    application = plan.management.application if plan.management is not None else ""
+    return application, plan.workload.key, use.container.name
 
 
 def _held_up(use: Use, obstacle: tuple[Reason, str] | None) -> Use:
@@ -277,8 +291,10 @@ def _held_up(use: Use, obstacle: tuple[Reason, str] | None) -> Use:
 def _workload(
     plan: WorkloadPlan,
     backups: Backups,
+    *,
     places: Mapping[ContainerKey, Place],
     obstacles: Mapping[ContainerKey, tuple[Reason, str]],
+    assumed: bool,
 ) -> WorkloadReport:
     key = plan.workload.key
     return WorkloadReport(
@@ -291,8 +307,9 @@ def _workload(
                 use,
                 plan,
                 backups,
-                place=places.get((key, use.container.name)),
-                obstructed=(key, use.container.name) in obstacles,
+                place=places.get(_key(plan, use)),
+                obstructed=_key(plan, use) in obstacles,
+                assumed=assumed,
             )
             for use in plan.uses
         ),
@@ -300,10 +317,18 @@ def _workload(
 
 
 def _container(
-    use: Use, plan: WorkloadPlan, backups: Backups, *, place: Place | None, obstructed: bool
+    use: Use,
+    plan: WorkloadPlan,
+    backups: Backups,
+    *,
+    place: Place | None,
+    obstructed: bool,
+    assumed: bool,
 ) -> ContainerReport:
     record = _record(use, backups)
     verified = record is not None and record.verified
+    # what is only assumed of an image that is not even named yet protects nobody
+    kept = verified and not (assumed and use.external)
     coming = use.external and use.action in {Action.COPY, Action.WAIT, Action.REWRITE}
     reason, message = use.reason, use.message
     if coming and not obstructed and plan.route is None:
@@ -315,9 +340,9 @@ def _container(
         init=use.container.init,
         image=use.container.image,
         external=use.external,
-        protected=verified or (use.action == Action.KEEP and use.source is None),
+        protected=kept or (use.action == Action.KEEP and use.source is None),
         backup=str(use.backup) if use.backup is not None else None,
-        digest=record.status.digest if record is not None and verified else None,
+        digest=record.status.digest if record is not None and verified and not assumed else None,
         action=use.action,
         then=plan.route if coming and not obstructed else None,
         reason=reason,
@@ -335,25 +360,30 @@ def _record(use: Use, backups: Backups) -> ImageBackup | None:
     return record
 
 
-def _images(plan: Plan, backups: Backups, policy: Policy) -> tuple[ImageReport, ...]:
-    users: dict[Reference, set[WorkloadKey]] = {}
+def _images(plan: Plan, backups: Backups, policy: Policy, *, assumed: bool) -> tuple[ImageReport, ...]:
+    users: dict[Reference, set[tuple[str, WorkloadKey]]] = {}
     for workload in plan.workloads:
         for use in workload.uses:
             if use.source is not None and use.reason not in _OUT_OF_SCOPE:
-                users.setdefault(use.source, set()).add(workload.workload.key)
-    return tuple(_image(source, len(users[source]), backups, policy) for source in sorted(users))
+                users.setdefault(use.source, set()).add(_key(workload, use)[:2])
+    return tuple(
+        _image(source, len(users[source]), backups, policy, assumed=assumed) for source in sorted(users)
+    )
 
 
-def _image(source: Reference, workloads: int, backups: Backups, policy: Policy) -> ImageReport:
+def _image(
+    source: Reference, workloads: int, backups: Backups, policy: Policy, *, assumed: bool
+) -> ImageReport:
     record = backups.of_source(source)
     if record is not None and record.image != source:
         record = None
+    state = (record.status.phase or Phase.PENDING) if record is not None else "Missing"
     return ImageReport(
         image=str(source),
         backup=str(policy.naming.backup(source)),
         object=object_name(source),
-        state=(record.status.phase or Phase.PENDING) if record is not None else "Missing",
-        verified=record is not None and record.verified,
+        state=ASSUMED if assumed and record is not None else state,
+        verified=record is not None and record.verified and not assumed,
         workloads=workloads,
     )
 

@@ -10,7 +10,7 @@ newline is marked, carriage returns stay.
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 CONTEXT = 3
@@ -65,6 +65,27 @@ def unified_diff(path: str, before: bytes, after: bytes) -> str:
     for hunk in _hunks(list(_changes(a, b)), len(a)):
         lines += _printed(hunk, a, b)
     return "".join(lines)
+
+
+def lines_before(before: bytes, after: bytes) -> Callable[[int], int]:
+    """Tells where a line of the new content stands in the old one, or behind which line it is put in.
+
+    Lines count from 1.
+    """
+    changes = list(_changes(_lines(before), _lines(after)))
+
+    def line_before(line: int) -> int:
+        position, shift = line - 1, 0
+        for change in changes:
+            if position < change.b_start:
+                break
+            if position < change.b_end:
+                # what is put in between two lines has none of its own: the one before stands for it
+                return max(1, min(change.a_start + position - change.b_start + 1, change.a_end))
+            shift = change.a_end - change.b_end
+        return line + shift
+
+    return line_before
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,7 @@ def test_json_fits_the_published_schema(options: Options, shop: Shop) -> None:
         "commit": shop.sandbox.git.head(shop.repository),
         "path": "apps/web.yaml",
         "line": 19,
+        "line_before": 19,
     }
     assert len(report["problems"]) == 1
     assert shop.sandbox.git.password not in json.dumps(report)

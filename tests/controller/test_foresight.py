@@ -30,14 +30,15 @@ def _foreseen(
 
 def _obstacles(future: Future) -> dict[str, str]:
     return {
-        f"{key.name} {container}": f"{why[0]}: {why[1]}" for (key, container), why in future.obstacles.items()
+        f"{key.name} {container}": f"{why[0]}: {why[1]}"
+        for (_, key, container), why in future.obstacles.items()
     }
 
 
 def _places(future: Future) -> dict[str, str]:
     return {
         f"{key.name} {container}": f"{place.target} {place.commit == COMMIT} {place.path}:{place.line}"
-        for (key, container), place in future.places.items()
+        for (_, key, container), place in future.places.items()
     }
 
 

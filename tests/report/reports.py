@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gitops_backup.controller.inventory import Inventory
 from gitops_backup.domain.backups import ImageBackup
 from gitops_backup.domain.planning import plan
 from gitops_backup.domain.policy import Mode, Policy
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import Workload
-from gitops_backup.report.model import Place, Report
+from gitops_backup.report.model import ContainerKey, Place, Report
 from gitops_backup.sources.applications import Application
 from tests.controller.cluster import application, inventory, policy, source
 
@@ -27,7 +28,7 @@ def report(
 ) -> Report:
     """The report of a cluster that has these; `places` and `obstacles` are of workloads' first containers."""
     known = inventory(*things, rules=rules)
-    keys = {w.key.name: (w.key, w.containers[0].name) for w in things if isinstance(w, Workload)}
+    keys = {w.key.name: _first(w, known) for w in things if isinstance(w, Workload)}
     return Report.of(
         plan(known, rules),
         policy=rules,
@@ -38,9 +39,17 @@ def report(
     )
 
 
+def _first(workload: Workload, known: Inventory) -> ContainerKey:
+    management = known.management(workload)
+    application = management.application if management is not None else ""
+    return application, workload.key, workload.containers[0].name
+
+
 def place(path: str, line: int, repository: str = "https://git.example/shop", branch: str = "main") -> Place:
     """Where an image is written."""
-    return Place(repository=repository, branch=branch, commit="c" * 40, path=path, line=line)
+    return Place(
+        repository=repository, branch=branch, commit="c" * 40, path=path, line=line, line_before=line
+    )
 
 
 def deployed(*workloads: Workload) -> Application:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitops_backup.sources.edits import OverlappingEdits, Span, Splice, apply, unified_diff
+from gitops_backup.sources.edits import OverlappingEdits, Span, Splice, apply, lines_before, unified_diff
 
 NAMES = {
     "plain": "apps/web.yaml",
@@ -126,3 +126,21 @@ def applied(name: str, before: bytes, after: bytes, *, folder: Path) -> bytes:
         )
         assert done.returncode == 0, (done.stderr, diff)
     return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lines"),
+    [
+        ("a b c", "a x c", {1: 1, 2: 2, 3: 3}),
+        ("a b c", "a b c x y", {3: 3, 4: 3, 5: 3}),
+        ("a b c", "a x y b c", {1: 1, 2: 1, 3: 1, 4: 2, 5: 3}),
+        ("a b c", "x a b c", {1: 1, 2: 1, 4: 3}),
+        ("a b c d", "a x y z d", {2: 2, 3: 3, 4: 3, 5: 4}),
+        ("", "x", {1: 1}),
+    ],
+)
+def test_a_line_is_found_again_in_what_was_before(before: str, after: str, lines: dict[int, int]) -> None:
+    """One that was put in stands at the line before it."""
+    old, new = ("".join(f"{word}\n" for word in text.split()).encode() for text in (before, after))
+    found = lines_before(old, new)
+    assert {line: found(line) for line in lines} == lines
