@@ -1,1 +1,1 @@
-"""The dry run as a document: one model, rendered as a table or as JSON."""
+"""The dry run as a document: one model, rendered in several forms."""

@@ -3,13 +3,13 @@
 In a pipe every row is one line. On a terminal, rows are no wider than it is.
 """
 
-import math
 from collections.abc import Sequence
 
 from gitops_backup.domain.planning import Action, Route
 from gitops_backup.errors import one_line
 from gitops_backup.report.columns import Cell, columns, folded
 from gitops_backup.report.model import ContainerReport, ImageReport, Place, Report, Standing
+from gitops_backup.report.sentences import count, numbers, problems, reasons
 
 _RED, _GREEN, _YELLOW, _CYAN, _FAINT = "31", "32", "33", "36", "2"
 _COLOURS = {
@@ -66,15 +66,11 @@ class _Text:
         return self._columns(("IMAGE", "COPY", "WORKLOADS", "BACKUP"), rows)
 
     def reasons(self) -> list[str]:
-        seen: dict[tuple[str, str, str], set[str]] = {}
-        for key, container in self._rows:
-            if container.reason is not None:
-                why = str(container.reason), container.message, container.remedy
-                seen.setdefault(why, set()).add(str(key))
         lines: list[str] = []
-        for (reason, message, remedy), keys in sorted(seen.items()):
-            lines += self._folded(f"{reason}, {_count(len(keys), 'workload')}: {message}")
-            lines += self._folded(remedy, indent="  ")
+        for why in reasons(self._report):
+            workloads = count(len(why.workloads), "workload")
+            lines += self._folded(f"{why.reason}, {workloads}: {why.message}")
+            lines += self._folded(why.remedy, indent="  ")
         return lines
 
     def repositories(self) -> list[str]:
@@ -84,12 +80,10 @@ class _Text:
         ]
 
     def problems(self) -> list[str]:
-        said = {container.message for _, container in self._rows}
-        unsaid = (problem for problem in self._report.problems if problem not in said)
-        return [line for problem in unsaid for line in self._folded(f"! {problem}")]
+        return [line for problem in problems(self._report) for line in self._folded(f"! {problem}")]
 
     def summary(self) -> list[str]:
-        return [line for sentence in _sentences(self._report) for line in self._folded(sentence)]
+        return [line for sentence in numbers(self._report) for line in self._folded(sentence)]
 
     def _columns(self, head: Sequence[str], rows: Sequence[Sequence[str | Cell]]) -> list[str]:
         return columns(head, rows, width=self._width) if rows else []
@@ -131,27 +125,3 @@ def _state(image: ImageReport) -> str:
     if image.verified:
         return "Verified"
     return "Unverified" if image.state == "DONE" else image.state.capitalize()
-
-
-def _sentences(report: Report) -> tuple[str, str]:
-    summary = report.summary
-    seen = f"{_count(summary.containers, 'container')} in {_count(summary.workloads, 'workload')}"
-    due = [
-        f"{_count(summary.copies, 'image')} to copy",
-        f"{_count(summary.rewrites, 'container')} to rewrite now",
-        f"{summary.coming} once copied",
-        f"{summary.waiting} waiting",
-        f"{summary.blocked} blocked",
-    ]
-    # rounded down: 100% means all of them
-    share = f"{math.floor(100 * summary.coverage)}%"
-    kept = f"{summary.protected} of {_count(summary.scope, 'container')} in scope, {share}"
-    kept += f"; in use already: {summary.using}"
-    return (
-        f"{seen}, planned for mode {report.mode}: {', '.join(due)}.",
-        f"Images that would outlive every foreign registry: those of {kept}.",
-    )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
