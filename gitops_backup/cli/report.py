@@ -5,13 +5,15 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
 from gitops_backup.cli.context import Globals
+from gitops_backup.cli.offline import foresee_offline
 from gitops_backup.cli.options import ALL, OTHER_WAYS, settings_options
 from gitops_backup.cli.snapshot import snapshot
 from gitops_backup.cli.streams import takes_colours
@@ -24,7 +26,10 @@ from gitops_backup.domain.policy import Mode, Policy
 from gitops_backup.domain.workloads import Kind, WorkloadKey
 from gitops_backup.errors import GitopsBackupError, UsageError
 from gitops_backup.report.changes import render_changes
+from gitops_backup.report.junit import render_junit
+from gitops_backup.report.markdown import render_markdown
 from gitops_backup.report.model import FileReport, Place, Report
+from gitops_backup.report.sarif import render_sarif
 from gitops_backup.report.table import render
 from gitops_backup.settings import Settings
 
@@ -55,7 +60,7 @@ def _labels(context: click.Context, parameter: click.Parameter, value: str | Non
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(["table", "json"]),
+    type=click.Choice(["table", "json", "markdown", "sarif", "junit"]),
     default="table",
     show_default=True,
     help="The form.",
@@ -64,6 +69,24 @@ def _labels(context: click.Context, parameter: click.Parameter, value: str | Non
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when something is due or blocked.")
 @click.option("-n", "--namespace", callback=_name, help="Only workloads in this namespace.")
 @click.option("-l", "--selector", callback=_labels, help="Only workloads with these labels.")
+@click.option(
+    "--from",
+    "repository",
+    metavar="REPO",
+    help="Ask no cluster: plan for what a Git repository (a folder or a URL) deploys at its HEAD.",
+)
+@click.option(
+    "--applications",
+    metavar="PATH",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="With --from: a file or folder with the Applications, if they are not in REPO; may be repeated.",
+)
+@click.option(
+    "--check-registry",
+    is_flag=True,
+    help="With --from: ask the backup registry which copies are there, instead of assuming all.",
+)
 @settings_options(*_OPTIONS)
 @click.pass_obj
 def report(
@@ -74,6 +97,9 @@ def report(
     exit_code: bool,
     namespace: str | None,
     selector: str | None,
+    repository: str | None,
+    applications: tuple[Path, ...],
+    check_registry: bool,
     **flags: Any,
 ) -> None:
     """Show what would be copied, committed and patched, and what is blocked and why. Writes nothing.
@@ -82,10 +108,25 @@ def report(
     """
     options.configure_process()
     settings = options.settings(flags)
-    policy = settings.policy(mode=settings.mode or Mode.REPORT)
+    if repository is None and (applications or check_registry):
+        raise UsageError(
+            "--applications and --check-registry say more of what --from names", hint="add --from"
+        )
     try:
-        connection = connect(kubeconfig=options.kubeconfig, context=options.context)
-        made = _report(connection, settings, policy, namespace=namespace, selector=selector, diff=diff)
+        if repository is None:
+            policy = settings.policy(mode=settings.mode or Mode.REPORT)
+            connection = connect(kubeconfig=options.kubeconfig, context=options.context)
+            made = _report(connection, settings, policy, namespace=namespace, selector=selector, diff=diff)
+        else:
+            _check_offline(settings, selector)
+            made = _offline_report(
+                repository,
+                settings,
+                applications=applications,
+                namespace=namespace,
+                check_registry=check_registry,
+                diff=diff,
+            )
         if not made.workloads:
             where = f" in the namespace {namespace}" if namespace is not None else ""
             click.echo(f"no Deployment or DaemonSet found{where}", err=True)
@@ -129,6 +170,44 @@ def _report(
     )
 
 
+def _check_offline(settings: Settings, selector: str | None) -> None:
+    if selector is not None:
+        raise UsageError("labels are selected by an API server, and --from asks none", hint="use --namespace")
+    if settings.mode == Mode.DIRECT:
+        raise UsageError("mode direct patches a cluster, and --from plans commits", hint="use mode gitops")
+
+
+def _offline_report(
+    repository: str,
+    settings: Settings,
+    *,
+    applications: Sequence[Path],
+    namespace: str | None,
+    check_registry: bool,
+    diff: bool,
+) -> Report:
+    policy = settings.policy(mode=Mode.GITOPS)
+    foreseen = foresee_offline(
+        repository,
+        settings,
+        policy,
+        applications=applications,
+        namespace=namespace,
+        check_registry=check_registry,
+        tell=partial(click.echo, err=True),
+    )
+    return Report.of(
+        foreseen.plan,
+        policy=policy,
+        backups=foreseen.inventory,
+        places={key: _place(place) for key, place in foreseen.future.places.items()},
+        obstacles=foreseen.future.obstacles,
+        files=(_file(change) for change in foreseen.future.changes if diff),
+        problems=foreseen.problems,
+        assumed=not check_registry,
+    )
+
+
 def _place(place: foresight.Place) -> Place:
     return Place(
         repository=place.target.repository,
@@ -165,9 +244,15 @@ def _print(made: Report, output: str) -> None:
         # a path in Git may hold bytes that are no UTF-8; JSON can say them in ASCII alone
         click.echo(json.dumps(made.model_dump(), indent=2))
         return
+    if output in _FORMS:
+        click.echo(_FORMS[output](made).encode("utf-8", "surrogateescape"), nl=False)
+        return
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     colours = takes_colours(sys.stdout)
     text = render(made, width=width, colours=colours)
     changes = render_changes(made, colours=colours)
     # files may hold bytes that are no UTF-8
     click.echo("\n".join(filter(None, (text, changes))).encode("utf-8", "surrogateescape"), nl=False)
+
+
+_FORMS = {"markdown": render_markdown, "sarif": render_sarif, "junit": render_junit}

@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from gitops_backup.cluster.connection import Json
@@ -25,6 +25,7 @@ from gitops_backup.cluster.resources import (
 )
 from gitops_backup.controller.inventory import Concerned, Inventory
 from gitops_backup.domain.backups import ImageBackup
+from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import Prefix
 from gitops_backup.domain.policy import Mode, Policy, Unmanaged
 from gitops_backup.domain.workloads import Kind, Pod, Workload, WorkloadKey
@@ -119,6 +120,28 @@ def open_registries(
             credentials=(for_sources, for_backups),
             cancel=cancel,
         )
+
+
+@contextmanager
+def open_backup_registry(settings: Settings, policy: Policy) -> Iterator[Callable[[Reference], str | None]]:
+    """Who tells the digest that the backup registry has under a name, and None where it has none.
+
+    Raises `UsageError` for what is wrong in the settings; the one who tells raises `CopyFailed`.
+    """
+    client = RegistryClient(
+        Side.DESTINATION,
+        locations=_locations(settings),
+        credentials=_destination_credentials(settings, policy),
+        cooldowns=Cooldowns(time.monotonic),
+        proxies=Proxies(os.environ),
+    )
+
+    def held(backup: Reference) -> str | None:
+        found = client.head(backup)
+        return found.digest if found is not None else None
+
+    with closing(client):
+        yield held
 
 
 def open_git(settings: Settings, cancel: threading.Event) -> GitStore:

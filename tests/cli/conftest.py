@@ -1,10 +1,13 @@
-"""Options that make the command work on the sandbox."""
+"""Options that make the command work on the sandbox, and real renderers."""
 
 from pathlib import Path
 
 import pytest
 
 from gitops_backup.sandbox.sandbox import Sandbox
+from tests.rendering.programs import helm, kustomize
+
+__all__ = ["Options", "helm", "kustomize", "options"]
 
 Options = tuple[str | Path, ...]
 

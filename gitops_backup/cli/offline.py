@@ -1,0 +1,176 @@
+"""`report --from`: the dry run on a Git repository alone, with no cluster.
+
+The repository is the commit at HEAD: what a work tree holds besides is not in Git yet. That commit stands for
+every branch of it that an Application follows, so that a branch can be checked before it is merged.
+"""
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from gitops_backup.cli.wiring import open_backup_registry, open_git, open_renderer
+from gitops_backup.controller import foresight
+from gitops_backup.controller.drafting import Readable
+from gitops_backup.controller.inventory import Inventory
+from gitops_backup.controller.offline import plan_offline
+from gitops_backup.domain.planning import Plan
+from gitops_backup.domain.policy import Policy
+from gitops_backup.errors import UsageError, one_line
+from gitops_backup.git.local import open_local
+from gitops_backup.settings import Settings
+from gitops_backup.sources.applications import normalised
+from gitops_backup.sources.discovery import EXTENSIONS, Discovery, discover, may_describe
+from gitops_backup.sources.documents import LARGEST
+from gitops_backup.sources.origin import local
+
+_MOST_READ_AT_ONCE = 500
+_MOST_NAMED = 5
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.*|(?:[^/@:]+@)?[^/@:]+:.+", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """A plan, what would be written for it, and what could not be looked at.
+
+    `inventory` has the ImageBackups that the plan rests on.
+    """
+
+    plan: Plan
+    inventory: Inventory
+    future: foresight.Future
+    problems: tuple[str, ...]
+
+
+def foresee_offline(
+    repository: str,
+    settings: Settings,
+    policy: Policy,
+    *,
+    applications: Sequence[Path],
+    namespace: str | None,
+    check_registry: bool,
+    tell: Callable[[str], None],
+) -> Foreseen:
+    """The plan for the workloads of a repository, by path or URL, and what would be written.
+
+    `applications` are files and folders with Applications, in place of those in the repository; `tell` gets
+    what is left out. Raises a `GitopsBackupError` where there is nothing to plan for.
+    """
+    going_on = threading.Event()
+    with ExitStack() as stack:
+        opened, remotes = stack.enter_context(_opened(repository, settings, going_on))
+        shown = normalised(repository) if _is_url(repository) else repository
+        commit = opened.fetch().commit
+        found = _found(_handed_in(applications) if applications else _committed(opened, commit), policy)
+        _check(found, shown, applications)
+        for note in _notes(found):
+            tell(note)
+        here = local(found.applications, remotes, handed_in=bool(applications))
+        if here.others:
+            tell(f"{_count(here.others, 'Application')} without a source in {shown} left out")
+        held = stack.enter_context(open_backup_registry(settings, policy)) if check_registry else None
+        renderer = stack.enter_context(open_renderer(settings, going_on))
+        made = plan_offline(opened, commit, here.applications, policy=policy, renderer=renderer, held=held)
+        wanted = Plan(
+            tuple(each for each in made.plan.workloads if namespace in {None, each.workload.key.namespace})
+        )
+        future = foresight.foresee(wanted, made.inventory, _OneRepository(opened), renderer=renderer)
+    problems = (*here.problems, *made.problems, *future.problems)
+    return Foreseen(wanted, made.inventory, future, problems)
+
+
+class _OneRepository:
+    """A Git that has one repository, whatever it is called."""
+
+    def __init__(self, repository: Readable) -> None:
+        self._repository = repository
+
+    def open(self, url: str, branch: str | None = None) -> Readable:
+        """The repository."""
+        return self._repository
+
+
+@contextmanager
+def _opened(
+    repository: str, settings: Settings, cancel: threading.Event
+) -> Iterator[tuple[Readable, Sequence[str]]]:
+    """The repository at a path or a URL, and the URLs that it is known by."""
+    if _is_url(repository):
+        with open_git(settings, cancel) as git:
+            yield git.open(repository), (repository,)
+        return
+    path = Path(repository)
+    if not path.is_dir():
+        raise UsageError(f"{repository} is no folder here, and no URL of a repository")
+    with open_local(path, timeout=settings.git_timeout) as opened:
+        yield opened, opened.remotes()
+
+
+def _is_url(repository: str) -> bool:
+    return not os.path.lexists(repository) and _URL.fullmatch(repository) is not None
+
+
+def _committed(repository: Readable, commit: str) -> dict[str, bytes]:
+    """The files of a commit that may have Applications in them."""
+    entries = repository.tree(commit).items()
+    paths = iter([p for p, entry in entries if p.endswith(EXTENSIONS) and entry.mode.startswith("100")])
+    found: dict[str, bytes] = {}
+    while some := list(islice(paths, _MOST_READ_AT_ONCE)):
+        contents = repository.read(commit, some).contents
+        found |= {path: content for path, content in contents.items() if may_describe(content)}
+    return found
+
+
+def _handed_in(places: Sequence[Path]) -> dict[str, bytes]:
+    """The files at these places on this machine that may have Applications in them."""
+    found: dict[str, bytes] = {}
+    for place in places:
+        below = (p for p in place.rglob("*") if p.name.endswith(EXTENSIONS) and p.is_file())
+        for path in sorted(below) if place.is_dir() else [place]:
+            try:
+                with path.open("rb") as file:
+                    content = file.read(LARGEST + 1)
+            except OSError as error:
+                raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+            if may_describe(content):
+                found[str(path)] = content
+    return found
+
+
+def _found(contents: Mapping[str, bytes], policy: Policy) -> Discovery:
+    return discover(contents, namespaces=policy.argocd_namespaces)
+
+
+def _check(found: Discovery, repository: str, applications: Sequence[Path]) -> None:
+    if found.applications:
+        return
+    where = ", ".join(map(str, applications)) or repository
+    looked = "looked for documents of kind Application (argoproj.io) in files *.yaml, *.yml and *.json"
+    notes = [looked, *_notes(found)]
+    raise UsageError(
+        f"no Application found in {where}: {'; '.join(notes)}",
+        hint="name files or folders that have them with --applications",
+    )
+
+
+def _notes(found: Discovery) -> Iterator[str]:
+    if found.sets:
+        yield f"ApplicationSets are not understood yet: {_listed(found.sets)}"
+    if found.outside:
+        yield f"{_count(found.outside, 'Application')} in namespaces where Argo CD does not look left out"
+    if found.unreadable:
+        yield f"no Application can be read from {_listed(found.unreadable)}"
+
+
+def _listed(texts: Sequence[str]) -> str:
+    shown = ", ".join(map(one_line, texts[:_MOST_NAMED]))
+    return shown if len(texts) <= _MOST_NAMED else f"{shown} and {len(texts) - _MOST_NAMED} more"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
