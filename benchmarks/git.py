@@ -31,9 +31,10 @@ from gitops_backup.cluster.listing import list_objects
 from gitops_backup.cluster.resources import APPLICATIONS, DEPLOYMENTS, IMAGE_BACKUPS
 from gitops_backup.cluster.writer import ClusterWriter
 from gitops_backup.controller.backups import BackupReconciler
-from gitops_backup.controller.drafting import Branch, Entry, Files, Head
+from gitops_backup.controller.drafting import Branch
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.journal import Journal
+from gitops_backup.controller.reading import Entry, Files, Head
 from gitops_backup.controller.repositories import Git, RepositoryReconciler
 from gitops_backup.controller.targets import management, target_of
 from gitops_backup.domain.backups import ImageBackup

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from gitops_backup.cli.wiring import open_backup_registry, open_git, open_renderer
 from gitops_backup.controller import foresight
-from gitops_backup.controller.drafting import Readable
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.offline import plan_offline
+from gitops_backup.controller.reading import Readable
 from gitops_backup.domain.planning import Plan
 from gitops_backup.domain.policy import Policy
 from gitops_backup.errors import UsageError, one_line

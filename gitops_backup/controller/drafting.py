@@ -4,15 +4,17 @@ The controller pushes a draft, the dry run prints it.
 """
 
 import os
-from collections import ChainMap, Counter
-from collections.abc import Container, Iterable, Mapping, MutableMapping, Sequence
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Protocol, Self
+from typing import Protocol
 
 from gitops_backup.controller.messages import ImageChange
+from gitops_backup.controller.parts import DueChange, Part
+from gitops_backup.controller.reading import Readable, Reading, independent, read_sources
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
@@ -26,51 +28,6 @@ from gitops_backup.sources.trees import Tree, folder_of
 _RENDERED_AT_A_TIME = min(4, os.cpu_count() or 1)
 
 
-class Entry(Protocol):
-    """What Git keeps at a path."""
-
-    @property
-    def mode(self) -> str:
-        """As `git ls-tree` prints it."""
-
-
-class Files(Protocol):
-    """What was read of a commit."""
-
-    @property
-    def contents(self) -> Mapping[str, bytes]:
-        """The bytes by path."""
-
-    @property
-    def refused(self) -> Mapping[str, str]:
-        """Why a path could not be read."""
-
-
-class Head(Protocol):
-    """Where a branch is."""
-
-    @property
-    def commit(self) -> str:
-        """The commit."""
-
-
-class Readable(Protocol):
-    """A branch of a repository, or a commit that stands for one, to look at."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    def fetch(self) -> Head:
-        """Where the branch is now."""
-
-    def tree(self, commit: str, path: str = "") -> Mapping[str, Entry]:
-        """The paths of a commit, with what is there."""
-
-    def read(self, commit: str, paths: Iterable[str]) -> Files:
-        """The contents of files of a commit."""
-
-
 class Branch(Readable, Protocol):
     """One branch of a repository."""
 
@@ -82,31 +39,6 @@ class Branch(Readable, Protocol):
 
     def contains(self, commit: str) -> bool:
         """Whether the branch has a commit in its history."""
-
-
-@dataclass(frozen=True, slots=True)
-class DueChange:
-    """A change that is due, and whether its container is an init container."""
-
-    change: ImageChange
-    init: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What is due for one Application, and those of its sources that are on the branch, in its order.
-
-    `elsewhere` says that it has sources on other branches too, where a workload may be found.
-    """
-
-    application: Application
-    sources: tuple[Source, ...]
-    due: tuple[DueChange, ...]
-    elsewhere: bool = False
-
-    def without(self, refused: Container[ImageChange]) -> Self:
-        """The part with some of the changes not due."""
-        return replace(self, due=tuple(due for due in self.due if due.change not in refused))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +96,7 @@ def draft(
         refused |= odd
 
 
-def _edited(commit: str, parts: Sequence[Part], tree: Tree, reading: "Reading", renderer: Renderer) -> Draft:
+def _edited(commit: str, parts: Sequence[Part], tree: Tree, reading: Reading, renderer: Renderer) -> Draft:
     copies = _copies(parts)
 
     def edit(numbers: Sequence[int]) -> Draft:
@@ -181,7 +113,7 @@ def _edited(commit: str, parts: Sequence[Part], tree: Tree, reading: "Reading", 
             editing.edit(parts[number])
         return editing.made
 
-    plain, rendered = _independent(len(parts), reading)
+    plain, rendered = independent(len(parts), reading)
     with ThreadPoolExecutor(_RENDERED_AT_A_TIME) as pool:
         later = [pool.submit(edit, group) for group in rendered]
         drafts = [edit(plain), *(each.result() for each in later)]
@@ -196,38 +128,12 @@ def _edited(commit: str, parts: Sequence[Part], tree: Tree, reading: "Reading", 
     return made
 
 
-def _independent(count: int, reading: "Reading") -> tuple[list[int], list[list[int]]]:
-    """The numbers of parts that take no renderer, and of the others in groups that share no file.
-
-    A part without a renderer that shares a file with one that takes it goes with that one.
-    """
-    groups = list(range(count))
-
-    def root(number: int) -> int:
-        while groups[number] != number:
-            number = groups[number] = groups[groups[number]]
-        return number
-
-    first: dict[str, int] = {}
-    for number, paths in reading.reads:
-        if number < count:
-            for path in paths:
-                one, other = sorted((root(first.setdefault(path, number)), root(number)))
-                groups[other] = one
-    taking = {root(number) for number, _, _ in reading.rendered if number < count}
-    found: dict[int, list[int]] = {}
-    for number in range(count):
-        found.setdefault(root(number), []).append(number)
-    plain = [number for first_of, group in found.items() if first_of not in taking for number in group]
-    return sorted(plain), [group for first_of, group in sorted(found.items()) if first_of in taking]
-
-
 def _copies(parts: Iterable[Part]) -> dict[Reference, str]:
     return {due.change.source: str(due.change.backup) for part in parts for due in part.due}
 
 
 def _disturbed(
-    made: Draft, parts: Sequence[Part], tree: Tree, reading: "Reading", renderer: Renderer
+    made: Draft, parts: Sequence[Part], tree: Tree, reading: Reading, renderer: Renderer
 ) -> dict[ImageChange, Left]:
     """The changes in files from which an Application is rendered that would change in more than copies."""
     copies = {change.source: str(change.backup) for change in made.edited}
@@ -251,58 +157,6 @@ def _disturbed(
                     message = f"{one_line(path)} is read for {who}, too: {error.message}"
                     found[change] = Left(change, Reason.PROOF_FAILED, message)
     return found
-
-
-@dataclass(slots=True)
-class Reading:
-    """What was read of a commit.
-
-    `reads` has the files that a source of the part of each number is read from; `rendered` are the sources
-    that take a renderer, with the same; `shared` are the files that several sources are read from.
-    """
-
-    contents: dict[str, bytes] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    reads: list[tuple[int, frozenset[str]]] = field(default_factory=list)
-    rendered: list[tuple[int, Source, frozenset[str]]] = field(default_factory=list)
-    shared: frozenset[str] = frozenset()
-
-
-def read_sources(
-    branch: Readable, commit: str, tree: Tree, parts: Sequence[Part], readers: Sequence[Part] = ()
-) -> Reading:
-    """All files that the sources are read from: some of them say which others there are.
-
-    Of readers, those that take no renderer are left out: a file's edit is proven by itself.
-    """
-    reading = Reading()
-    everybody = (*parts, *readers)
-    open_ones = [(number, source) for number, part in enumerate(everybody) for source in part.sources]
-    counts: Counter[str] = Counter()
-    while open_ones:
-        unknown: set[str] = set()
-        again: list[tuple[int, Source]] = []
-        for number, source in open_ones:
-            named = files_to_read(everybody[number].application, source, tree, reading.contents)
-            if number >= len(parts) and not named.rendered:
-                continue
-            new = named.paths - reading.contents.keys() - reading.refused.keys()
-            unknown |= new
-            if new and named.rendered:
-                again.append((number, source))
-                continue
-            counts.update(named.paths)
-            reading.reads.append((number, named.paths))
-            if named.rendered:
-                reading.rendered.append((number, source, named.paths))
-        if unknown:
-            files = branch.read(commit, unknown)
-            reading.contents |= files.contents
-            gone = unknown - files.contents.keys()
-            reading.refused |= {**dict.fromkeys(gone, "is not there"), **files.refused}
-        open_ones = again
-    reading.shared = frozenset(path for path, count in counts.items() if count > 1)
-    return reading
 
 
 @dataclass(slots=True)

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gitops_backup.controller.drafting import Draft, DueChange, Part, Readable, draft
+from gitops_backup.controller.drafting import Draft, draft
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.messages import ImageChange
+from gitops_backup.controller.parts import DueChange, Part
+from gitops_backup.controller.reading import Readable
 from gitops_backup.controller.targets import target_of
 from gitops_backup.domain.planning import Action, Plan, Route, Target, Use, WorkloadPlan
 from gitops_backup.domain.reasons import Reason

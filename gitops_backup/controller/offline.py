@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gitops_backup.controller.drafting import Part, Readable, read_sources
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.journal import Journal
+from gitops_backup.controller.parts import Part
+from gitops_backup.controller.reading import Readable, read_sources
 from gitops_backup.controller.targets import management
 from gitops_backup.domain.backups import Condition, ConditionType, ImageBackup, Phase, Spec, Status
 from gitops_backup.domain.images import InvalidReference, Reference

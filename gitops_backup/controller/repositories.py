@@ -14,9 +14,10 @@ from typing import Protocol
 
 import structlog
 
-from gitops_backup.controller.drafting import Branch, Draft, DueChange, Part, draft
+from gitops_backup.controller.drafting import Branch, Draft, draft
 from gitops_backup.controller.facts import FactsNow
 from gitops_backup.controller.messages import ImageChange, commit_message
+from gitops_backup.controller.parts import DueChange, Part
 from gitops_backup.controller.reconciler import BackupRegistry, Reconciler
 from gitops_backup.controller.targets import target_of
 from gitops_backup.controller.worker import DONE, After, Outcome

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from gitops_backup.controller.drafting import Draft, DueChange, Part, draft
+from gitops_backup.controller.drafting import Draft, draft
 from gitops_backup.controller.messages import ImageChange
+from gitops_backup.controller.parts import DueChange, Part
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.workloads import Workload
 from gitops_backup.sources.applications import Application

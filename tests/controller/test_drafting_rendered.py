@@ -1,7 +1,8 @@
 """Drafts of branches from which Applications are rendered: files that several of them read."""
 
-from gitops_backup.controller.drafting import Draft, Part, draft
+from gitops_backup.controller.drafting import Draft, draft
 from gitops_backup.controller.messages import ImageChange
+from gitops_backup.controller.parts import Part
 from gitops_backup.sources.rendering import Renderer
 from tests.controller.cluster import application, source, workload
 from tests.controller.memory import COMMIT, MemoryBranch, manifest
