@@ -29,6 +29,7 @@ from gitops_backup.report.changes import render_changes
 from gitops_backup.report.junit import render_junit
 from gitops_backup.report.markdown import render_markdown
 from gitops_backup.report.model import FileReport, Place, Report
+from gitops_backup.report.renovate import render_renovate
 from gitops_backup.report.sarif import render_sarif
 from gitops_backup.report.table import render
 from gitops_backup.settings import Settings
@@ -60,7 +61,7 @@ def _labels(context: click.Context, parameter: click.Parameter, value: str | Non
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(["table", "json", "markdown", "sarif", "junit"]),
+    type=click.Choice(["table", "json", "markdown", "sarif", "junit", "renovate"]),
     default="table",
     show_default=True,
     help="The form.",
@@ -255,4 +256,9 @@ def _print(made: Report, output: str) -> None:
     click.echo("\n".join(filter(None, (text, changes))).encode("utf-8", "surrogateescape"), nl=False)
 
 
-_FORMS = {"markdown": render_markdown, "sarif": render_sarif, "junit": render_junit}
+_FORMS = {
+    "markdown": render_markdown,
+    "sarif": render_sarif,
+    "junit": render_junit,
+    "renovate": render_renovate,
+}
