@@ -106,11 +106,29 @@ class GitHost:
         message: str = "Change",
         branch: str = BRANCH,
     ) -> str:
-        """Write these files (None removes one) in one commit by somebody else; returns its id."""
-        ref = f"refs/heads/{branch}"
-        head = self.head(repository, branch)
+        """Write these files (None removes one) in one commit by somebody else; returns its id.
+
+        When somebody pushes at the same time, it is made anew on top of that.
+        """
+        while True:
+            head = self.head(repository, branch)
+            try:
+                return self._commit(repository, files, message=message, branch=branch, head=head)
+            except GitFailed:
+                if self.head(repository, branch) == head:
+                    raise
+
+    def _commit(
+        self,
+        repository: str,
+        files: Mapping[str, bytes | None],
+        *,
+        message: str,
+        branch: str,
+        head: str | None,
+    ) -> str:
         parts = [
-            f"commit {ref}\ncommitter {_SOMEBODY} now\n".encode(),
+            f"commit refs/heads/{branch}\ncommitter {_SOMEBODY} now\n".encode(),
             _counted(message.encode()),
             f"from {head}\n".encode() if head else b"",
         ]

@@ -1,6 +1,7 @@
 """The sandbox's Git host, seen by a real Git client."""
 
 import gzip
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,14 @@ def test_somebody_else_can_push_in_between(sandbox: Sandbox, repository: str, tm
     assert refused.returncode != 0
     assert b"! [remote rejected] main -> main" in refused.stderr
     assert host.files(repository) == {"a.txt": b"1\n", "c.txt": b"3\n"}
+
+
+def test_commits_at_the_same_time_all_arrive(sandbox: Sandbox, repository: str) -> None:
+    """Each on top of the one before, as people make them who pull when a push is refused."""
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: sandbox.git.commit(repository, {f"{n}.yaml": b""}), range(20)))
+    assert len(sandbox.git.log(repository, "main")) == 20
+    assert len(sandbox.git.files(repository)) == 20
 
 
 def test_a_commit_can_be_reverted(sandbox: Sandbox, repository: str) -> None:
