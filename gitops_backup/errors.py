@@ -43,3 +43,8 @@ def one_line(text: str | bytes, *, limit: int = _LONGEST_FOREIGN_TEXT) -> str:
     decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     folded = " ".join("".join(c if c.isprintable() else " " for c in decoded).split())
     return folded if len(folded) <= limit else folded[: limit - 1] + "…"
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things, as it may stand in a sentence."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -20,7 +20,7 @@ from gitops_backup.controller.offline import plan_offline
 from gitops_backup.controller.reading import Readable
 from gitops_backup.domain.planning import Plan
 from gitops_backup.domain.policy import Policy
-from gitops_backup.errors import UsageError, one_line
+from gitops_backup.errors import UsageError, count, one_line
 from gitops_backup.git.local import open_local
 from gitops_backup.settings import Settings
 from gitops_backup.sources.applications import normalised
@@ -72,7 +72,7 @@ def foresee_offline(
             tell(note)
         here = local(found.applications, remotes, handed_in=bool(applications))
         if here.others:
-            tell(f"{_count(here.others, 'Application')} without a source in {shown} left out")
+            tell(f"{count(here.others, 'Application')} without a source in {shown} left out")
         held = stack.enter_context(open_backup_registry(settings, policy)) if check_registry else None
         renderer = stack.enter_context(open_renderer(settings, going_on))
         made = plan_offline(opened, commit, here.applications, policy=policy, renderer=renderer, held=held)
@@ -162,7 +162,7 @@ def _notes(found: Discovery) -> Iterator[str]:
     if found.sets:
         yield f"ApplicationSets are not understood yet: {_listed(found.sets)}"
     if found.outside:
-        yield f"{_count(found.outside, 'Application')} in namespaces where Argo CD does not look left out"
+        yield f"{count(found.outside, 'Application')} in namespaces where Argo CD does not look left out"
     if found.unreadable:
         yield f"no Application can be read from {_listed(found.unreadable)}"
 
@@ -170,7 +170,3 @@ def _notes(found: Discovery) -> Iterator[str]:
 def _listed(texts: Sequence[str]) -> str:
     shown = ", ".join(map(one_line, texts[:_MOST_NAMED]))
     return shown if len(texts) <= _MOST_NAMED else f"{shown} and {len(texts) - _MOST_NAMED} more"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -3,7 +3,6 @@
 The controller pushes a draft, the dry run prints it.
 """
 
-import os
 from collections import ChainMap
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from typing import Protocol
 
 from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.parts import DueChange, Part
-from gitops_backup.controller.reading import Readable, Reading, independent, read_sources
+from gitops_backup.controller.reading import RENDERED_AT_A_TIME, Readable, Reading, independent, read_sources
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
@@ -24,8 +23,6 @@ from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import ObjectId, Refused, Replaced, Replacement, ShapeResult
 from gitops_backup.sources.shapes import edit_source, files_to_read, render_source
 from gitops_backup.sources.trees import Tree, folder_of
-
-_RENDERED_AT_A_TIME = min(4, os.cpu_count() or 1)
 
 
 class Branch(Readable, Protocol):
@@ -114,7 +111,7 @@ def _edited(commit: str, parts: Sequence[Part], tree: Tree, reading: Reading, re
         return editing.made
 
     plain, rendered = independent(len(parts), reading)
-    with ThreadPoolExecutor(_RENDERED_AT_A_TIME) as pool:
+    with ThreadPoolExecutor(RENDERED_AT_A_TIME) as pool:
         later = [pool.submit(edit, group) for group in rendered]
         drafts = [edit(plain), *(each.result() for each in later)]
     made = Draft(commit)
@@ -140,6 +137,7 @@ def _disturbed(
     after = {**reading.contents, **made.files}
     found: dict[ImageChange, Left] = {}
     for number, source, read in reading.rendered:
+        # the edited ones again, too: only the copies of what is edited here are asked for before a push
         touched = read & made.files.keys()
         if not touched:
             continue
@@ -202,7 +200,9 @@ class _Editing:
         self, application: Application, source: Source, done: Sequence[Replacement]
     ) -> Sequence[Replaced]:
         """Those of what is done that the commit itself does, by an edit for another Application."""
-        read = files_to_read(application, source, self.tree, self.reading.contents).paths if done else ()
+        if not done or not self.made.files:
+            return ()
+        read = files_to_read(application, source, self.tree, self.reading.contents).paths
         if self.made.files.keys().isdisjoint(read):
             return ()
         return self._result(application, source, done, self.reading.contents).replaced

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.workloads import WorkloadKey
+from gitops_backup.errors import count
 
 _MOST_NAMED_WORKLOADS = 5
 
@@ -32,8 +33,8 @@ def commit_message(changes: Sequence[ImageChange]) -> str:
         by_source.setdefault(str(change.source), []).append(change)
     applications = {change.application for change in changes}
     title = (
-        f"chore(images): use backups for {_count(len(by_source), 'image')}"
-        f" in {_count(len(applications), 'application')}"
+        f"chore(images): use backups for {count(len(by_source), 'image')}"
+        f" in {count(len(applications), 'application')}"
     )
     body = "\n".join(_line(group) for group in by_source.values())
     trailers = "\n".join(f"Image-Backup: {object_name(group[0].source)}" for group in by_source.values())
@@ -47,7 +48,3 @@ def _line(group: Sequence[ImageChange]) -> str:
     rest = len(workloads) - _MOST_NAMED_WORKLOADS
     more = f" and {rest} more" if rest > 0 else ""
     return f"- {first.source} -> {first.backup}\n  {first.digest}\n  {named}{more}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.journal import Journal
 from gitops_backup.controller.parts import Part
-from gitops_backup.controller.reading import Readable, read_sources
+from gitops_backup.controller.reading import RENDERED_AT_A_TIME, Readable, read_sources
 from gitops_backup.controller.targets import management
 from gitops_backup.domain.backups import Condition, ConditionType, ImageBackup, Phase, Spec, Status
 from gitops_backup.domain.images import InvalidReference, Reference
@@ -32,7 +32,6 @@ from gitops_backup.sources.trees import Tree
 Held = Callable[[Reference], str | None]
 """The digest that the backup registry has under a name; None where it has none."""
 
-_RENDERED_AT_A_TIME = 4
 _SOME_DIGEST = f"sha256:{0:064}"
 
 
@@ -115,7 +114,7 @@ def _deployed(
             problems += found.problems
         return application, tuple(objects.values()), problems
 
-    with ThreadPoolExecutor(_RENDERED_AT_A_TIME) as pool:
+    with ThreadPoolExecutor(RENDERED_AT_A_TIME) as pool:
         return list(pool.map(render, applications))
 
 

@@ -1,5 +1,6 @@
 """What is read of a commit: the files that sources are read from, some of which name further ones."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,9 @@ from gitops_backup.controller.parts import Part
 from gitops_backup.sources.applications import Source
 from gitops_backup.sources.shapes import files_to_read
 from gitops_backup.sources.trees import Tree
+
+RENDERED_AT_A_TIME = min(4, os.cpu_count() or 1)
+"""How many sources are rendered at a time."""
 
 
 class Entry(Protocol):

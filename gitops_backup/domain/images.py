@@ -99,6 +99,14 @@ def _parsed(text: str) -> Reference:
     return Reference(registry, repository, tag or (None if digest else "latest"), digest or None)
 
 
+def means(text: str, reference: Reference) -> bool:
+    """Whether a text, in whatever form, stands for this image."""
+    try:
+        return Reference.parse(text) == reference
+    except InvalidReference:
+        return False
+
+
 def _split_registry(name: str) -> tuple[str, str]:
     first, slash, rest = name.partition("/")
     if not slash or not _names_a_registry(first):

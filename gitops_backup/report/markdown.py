@@ -7,10 +7,10 @@ or with everything escaped that would be a mark, a link or a mention.
 import re
 from collections.abc import Iterator, Sequence
 
-from gitops_backup.errors import one_line
+from gitops_backup.errors import count, one_line
 from gitops_backup.report.changes import render_changes
 from gitops_backup.report.model import ContainerReport, ImageReport, Report, Standing
-from gitops_backup.report.sentences import count, numbers, problems, reasons
+from gitops_backup.report.sentences import numbers, problems, reasons
 
 _FINE = frozenset({Standing.SETTLED, Standing.LEFT_ALONE})
 _MOST_NAMED = 10

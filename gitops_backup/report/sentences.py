@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from gitops_backup.errors import count
 from gitops_backup.report.model import Report
 
 
@@ -53,8 +54,3 @@ def numbers(report: Report) -> tuple[str, str]:
         f"{seen}, planned for mode {report.mode}: {', '.join(due)}.",
         f"Images that would outlive every foreign registry: those of {kept}.",
     )
-
-
-def count(number: int, noun: str) -> str:
-    """A number of things."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -6,10 +6,10 @@ In a pipe every row is one line. On a terminal, rows are no wider than it is.
 from collections.abc import Sequence
 
 from gitops_backup.domain.planning import Action, Route
-from gitops_backup.errors import one_line
+from gitops_backup.errors import count, one_line
 from gitops_backup.report.columns import Cell, columns, folded
 from gitops_backup.report.model import ContainerReport, ImageReport, Place, Report, Standing
-from gitops_backup.report.sentences import count, numbers, problems, reasons
+from gitops_backup.report.sentences import numbers, problems, reasons
 
 _RED, _GREEN, _YELLOW, _CYAN, _FAINT = "31", "32", "33", "36", "2"
 _COLOURS = {

@@ -15,7 +15,7 @@ from gitops_backup.sources.kinds import SourceKind, kind_of_source
 from gitops_backup.sources.rendered import Rendered, read_manifests
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.shapes import described, render_source
-from gitops_backup.sources.trees import Tree, folder_of
+from gitops_backup.sources.trees import Tree, folder_of, not_followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def deployed_by(
         return Deployed()
     link = tree.link_towards(folder)
     if link is not None:
-        return Deployed(problems=(f"{one_line(link)} is a symbolic link, which is not followed",))
+        return Deployed(problems=(not_followed(link),))
     if source.path and next(tree.under(folder, recurse=True), None) is None:
         return Deployed(problems=(f"there is no folder {one_line(source.path)}",))
     if kind == SourceKind.DIRECTORY:
@@ -70,7 +70,7 @@ def _directory(
     unread: Mapping[str, str],
 ) -> Deployed:
     listing = list_files(tree, folder, source.directory)
-    problems = [f"{one_line(path)} is a symbolic link, which is not followed" for path in listing.links]
+    problems = [not_followed(path) for path in listing.links]
     problems += [f"{one_line(path)} is jsonnet, which is not evaluated" for path in listing.programs]
     # of an object's copies the last holds
     objects: dict[object, Rendered] = {}

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from gitops_backup.domain.images import InvalidReference, Reference
+from gitops_backup.domain.images import Reference, means
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
 from gitops_backup.sources.documents import Document, File, Position, Steps, line_of
@@ -128,9 +128,9 @@ class _Rewrite:
             if image is None:
                 message = f"{one_line(self._file.path)} has no {replacement}"
                 refused.append(Refused(replacement, Reason.NOT_FOUND_IN_SOURCE, message))
-            elif _means(image.text, Reference.parse(replacement.new)):
+            elif means(image.text, Reference.parse(replacement.new)):
                 done.append(replacement)
-            elif not _means(image.text, replacement.old):
+            elif not means(image.text, replacement.old):
                 message = f"{self._place(image)} says {one_line(image.text)}, not {replacement.old}"
                 refused.append(Refused(replacement, Reason.AWAITING_SYNC, message))
             else:
@@ -217,13 +217,6 @@ def _manifest(document: int, steps: Steps, node: Node) -> Manifest | None:
         name=text(node, "metadata", "name") or "",
         images=tuple(images),
     )
-
-
-def _means(written: str, reference: Reference) -> bool:
-    try:
-        return Reference.parse(written) == reference
-    except InvalidReference:
-        return False
 
 
 def _with_strangers(document: Document, manifests: Sequence[Manifest]) -> list[Manifest]:

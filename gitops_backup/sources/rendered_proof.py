@@ -11,7 +11,7 @@ rendered once more, and what differs there as well is left out, unless it is an 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gitops_backup.domain.images import InvalidReference, Reference
+from gitops_backup.domain.images import InvalidReference, Reference, means
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.rendered import (
@@ -98,14 +98,6 @@ def proven(
         if not noise:
             raise
     return _explained(before, [each for each in changes if not _is_in(each, noise)], copies)
-
-
-def means(text: str, reference: Reference) -> bool:
-    """Whether a text, in whatever form, stands for this image."""
-    try:
-        return Reference.parse(text) == reference
-    except InvalidReference:
-        return False
 
 
 def _explained(

@@ -29,7 +29,7 @@ from gitops_backup.sources.rendered import Rendered
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import Refused, Replacement, ShapeResult
 from gitops_backup.sources.sites import Site
-from gitops_backup.sources.trees import Tree, folder_of
+from gitops_backup.sources.trees import Tree, folder_of, not_followed
 
 
 class ToRead(NamedTuple):
@@ -85,7 +85,7 @@ def edit_source(
         return _unsupported(source, kind, folder, replacements)
     link = tree.link_towards(folder)
     if link is not None:
-        message = f"{one_line(link)} is a symbolic link, which is not followed"
+        message = not_followed(link)
         return _refused(replacements, Reason.UNSUPPORTED_SOURCE, message)
     if kind == SourceKind.DIRECTORY:
         return edit_directory(

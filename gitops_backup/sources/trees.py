@@ -9,6 +9,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from gitops_backup.errors import one_line
+
 
 class Entry(NamedTuple):
     """What Git keeps at a path; `mode` is as `git ls-tree` prints it."""
@@ -65,3 +67,8 @@ def folder_of(path: str) -> str | None:
     if folder.startswith("/") or folder.split("/")[0] == "..":
         return None
     return "" if folder == "." else folder
+
+
+def not_followed(link: str) -> str:
+    """What is said of a symbolic link: a file or folder that it leads to may be anybody's."""
+    return f"{one_line(link)} is a symbolic link, which is not followed"

@@ -22,7 +22,7 @@ from gitops_backup.sources.helm.archives import files_of_archive
 from gitops_backup.sources.helm.options import HelmBlock
 from gitops_backup.sources.helm.value_files import UnusableChart, resolve_value_files
 from gitops_backup.sources.rendering import Files
-from gitops_backup.sources.trees import Tree, folder_of
+from gitops_backup.sources.trees import Tree, folder_of, not_followed
 
 ELSEWHERE = ".chart-from-elsewhere"
 """The folder that the renderer sees a chart in that is not from the repository."""
@@ -167,7 +167,7 @@ def _refuse_links(folder: str, tree: Tree) -> None:
             message = f"{one_line(entry.path)} is a submodule, which is not read"
             raise UnusableChart(Reason.UNSUPPORTED_SOURCE, message)
         link = entry.path
-    message = f"{one_line(link)} is a symbolic link, which is not followed"
+    message = not_followed(link)
     raise UnusableChart(Reason.UNSUPPORTED_SOURCE, message)
 
 

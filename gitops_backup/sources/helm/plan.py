@@ -7,7 +7,7 @@ does: they are tried where the others do not suffice.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gitops_backup.domain.images import InvalidReference, Reference
+from gitops_backup.domain.images import InvalidReference, Reference, means
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.sources.helm.compositions import Composition, NoCopy, NotWritable, Segment, solve
 from gitops_backup.sources.helm.marks import Marks
@@ -15,7 +15,6 @@ from gitops_backup.sources.helm.rendering import ChartRendering, Unwritten
 from gitops_backup.sources.helm.texts import Search, Text
 from gitops_backup.sources.helm.words import Words
 from gitops_backup.sources.rendered import Rendered, RenderedImage, images_of
-from gitops_backup.sources.rendered_proof import means
 from gitops_backup.sources.replacements import Refused, Replacement
 
 

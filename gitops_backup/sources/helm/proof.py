@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gitops_backup.domain.images import Reference
+from gitops_backup.domain.images import Reference, means
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError
 from gitops_backup.sources.helm.compositions import Composition
@@ -12,7 +12,7 @@ from gitops_backup.sources.helm.rendering import ChartRendering, Unwritten
 from gitops_backup.sources.helm.texts import Text, line_in
 from gitops_backup.sources.helm.words import place
 from gitops_backup.sources.rendered import InvalidRendering, Rendered, RenderedImage
-from gitops_backup.sources.rendered_proof import NotExplained, means, proven
+from gitops_backup.sources.rendered_proof import NotExplained, proven
 from gitops_backup.sources.rendering import Files, RenderFailed
 from gitops_backup.sources.replacements import ImageUse, Refused, Replaced, ShapeResult
 

@@ -16,7 +16,7 @@ from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.globs import Glob, InvalidGlob
 from gitops_backup.sources.helm.options import HelmBlock
-from gitops_backup.sources.trees import Tree, folder_of
+from gitops_backup.sources.trees import Tree, folder_of, not_followed
 
 
 class UnusableChart(GitopsBackupError):
@@ -75,7 +75,7 @@ def _path(raw: str, folder: str, root: str, refs: AbstractSet[str]) -> str:
 def _is_there(path: str, tree: Tree) -> bool:
     link = tree.link_towards(path)
     if link is not None:
-        message = f"{one_line(link)} is a symbolic link, which is not followed"
+        message = not_followed(link)
         raise UnusableChart(Reason.UNSUPPORTED_SOURCE, message)
     return any(entry.path == path and entry.is_file for entry in tree.under(path, recurse=True))
 

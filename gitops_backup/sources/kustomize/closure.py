@@ -30,7 +30,7 @@ from gitops_backup.sources.kustomize.kustomizations import (
 )
 from gitops_backup.sources.kustomize.options import KustomizeOptions
 from gitops_backup.sources.mappings import find, text
-from gitops_backup.sources.trees import Entry, Tree
+from gitops_backup.sources.trees import Entry, Tree, not_followed
 
 MOST_FOLDERS = 1000
 """Folders of one kustomization. Hundreds are a lot."""
@@ -172,7 +172,7 @@ class _Walk:
         if len(found) == 1 and found[0].is_file:
             return found[0].path
         if len(found) == 1:
-            message = f"{one_line(found[0].path)} is a symbolic link, which is not followed"
+            message = not_followed(found[0].path)
         elif found:
             names = " and ".join(one_line(entry.path.rpartition("/")[2]) for entry in found)
             message = f"{where} has {names}, of which kustomize allows one"

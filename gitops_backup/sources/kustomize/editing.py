@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from gitops_backup.domain.images import Reference
+from gitops_backup.domain.images import Reference, means
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.content import Value
@@ -51,7 +51,7 @@ from gitops_backup.sources.rendered import (
     images_of,
     read_rendering,
 )
-from gitops_backup.sources.rendered_proof import Asked, NotExplained, Proven, asked, means, proven
+from gitops_backup.sources.rendered_proof import Asked, NotExplained, Proven, asked, proven
 from gitops_backup.sources.rendering import Renderer, RenderFailed
 from gitops_backup.sources.replacements import ImageUse, Refused, Replaced, Replacement, ShapeResult
 from gitops_backup.sources.sites import Site
