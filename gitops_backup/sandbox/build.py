@@ -1,8 +1,8 @@
 """Programs that nobody publishes for this machine, built from source through the Go module proxy.
 
-A Kubernetes program cannot be installed with one command: its module points at folders beside it for the
-parts that are published on their own, and replacements count in the main module alone. So a main module is
-written that asks for the program's module and repeats those replacements with the published versions. The
+Many of them cannot be installed with one command: their modules replace others, and replacements count in
+the main module alone. So a main module is written that asks for the program's module and repeats its
+replacements; folders beside it are parts that are published on their own, too, and taken from there. The
 checksum database that the `go` command consults by default vouches for what is downloaded.
 
 Go's caches are folders of ours until the build has succeeded: a build that was interrupted goes on where it
@@ -15,7 +15,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from gitops_backup.process import Completed, run
 from gitops_backup.sandbox.programs import Programs
 
 _OLDEST_GO = (1, 26)
-_STAGED = re.compile(r"^\s*(\S+) => \./staging/\S+$", re.MULTILINE)
+_STAGED = "./staging/"
 _GO_VERSION = re.compile(rb"go version go(\d+)\.(\d+)")
 _SECONDS_TO_ASK = 60.0
 _SECONDS_TO_DOWNLOAD = 1800.0
@@ -41,19 +41,27 @@ class BuildFailed(GitopsBackupError):
 
 @dataclass(frozen=True, slots=True)
 class GoProgram:
-    """What to build: a package of a module at a version, and the variables that are stamped into it."""
+    """What to build: a package of a module at a version, and the variables that are stamped into it.
+
+    `go` is the version of Go that it takes, `tags` its build tags, and `c` says that some of it is written in
+    C. `data` names folders of the module that it reads when it runs.
+    """
 
     name: str
     module: str
     version: str
     package: str
     stamps: tuple[tuple[str, str], ...] = ()
+    go: str = "1.26.0"
+    tags: tuple[str, ...] = ()
+    c: bool = False
+    data: tuple[str, ...] = ()
 
     @property
     def go_flags(self) -> list[str]:
         """The flags for a small program that knows its version."""
         stamps = "".join(f" -X {name}={value}" for name, value in self.stamps)
-        return ["-mod=mod", "-trimpath", f"-ldflags=-s -w{stamps}"]
+        return ["-mod=mod", "-trimpath", f"-tags={','.join(self.tags)}", f"-ldflags=-s -w{stamps}"]
 
 
 def _kubernetes(name: str) -> GoProgram:
@@ -101,6 +109,26 @@ BUILDABLE = {
             "sigs.k8s.io/kustomize/kustomize/v5",
         ),
         _helm(),
+        GoProgram("kwok", "sigs.k8s.io/kwok", "v0.8.0", "sigs.k8s.io/kwok/cmd/kwok"),
+        GoProgram(
+            "argocd",
+            "github.com/argoproj/argo-cd/v3",
+            "v3.6.1",
+            "github.com/argoproj/argo-cd/v3/cmd",
+            stamps=(("github.com/argoproj/argo-cd/v3/common.version", "v3.6.1"),),
+            go="1.27.0",
+            data=("manifests/crds",),
+        ),
+        GoProgram(
+            "gitea",
+            "code.gitea.io/gitea",
+            "v1.26.4",
+            "code.gitea.io/gitea",
+            go="1.26.3",
+            tags=("sqlite", "sqlite_unlock_notify"),
+            c=True,
+            data=("templates", "options"),
+        ),
     )
 }
 
@@ -121,7 +149,8 @@ class Builder:
             "GOMODCACHE": str(self._folder / "mod"),
             "GOCACHE": str(self._folder / "build"),
             "GOFLAGS": "-buildvcs=false",
-            "CGO_ENABLED": "0",
+            # a module that takes a newer compiler gets it through the proxy, too
+            "GOTOOLCHAIN": "auto",
         }
 
     def build(self, program: GoProgram, target: Path) -> None:
@@ -130,9 +159,10 @@ class Builder:
         go = self._compiler()
         main = self._folder / "main" / program.name
         main.mkdir(parents=True, exist_ok=True)
+        self._env["CGO_ENABLED"] = "1" if program.c else "0"
         self._progress(f"{program.name} {program.version}: downloading its sources")
-        self._write_main_module(go, program, main)
-        listed = self._go([go, "list", "-mod=mod", "-deps", program.package], cwd=main)
+        sources = self._write_main_module(go, program, main)
+        listed = self._go([go, "list", *program.go_flags[:1], "-deps", program.package], cwd=main)
         packages = len(listed.stdout.splitlines())
         temporary = target.with_name(f".{target.name}-{os.getpid()}")
         temporary.parent.mkdir(parents=True, exist_ok=True)
@@ -142,6 +172,8 @@ class Builder:
                 cwd=main,
                 told=f"{program.name} {program.version}: %d of at most {packages} packages compiled, %s",
             )
+            for folder in program.data:
+                _copy_writable(sources / folder, data_folder(target) / folder)
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
@@ -184,18 +216,17 @@ class Builder:
         match = _GO_VERSION.match(run([go, "version"], timeout=_SECONDS_TO_ASK, env=self._env).stdout)
         return (int(match[1]), int(match[2])) if match else (0, 0)
 
-    def _write_main_module(self, go: str, program: GoProgram, main: Path) -> None:
-        head = f"module sandbox.example/{program.name}\n\ngo {_OLDEST_GO[0]}.{_OLDEST_GO[1]}.0\n\n"
-        required = f"require {program.module} {program.version}\n"
+    def _write_main_module(self, go: str, program: GoProgram, main: Path) -> Path:
+        """The folder with the program's sources, after writing what asks for them."""
+        head = f"module sandbox.example/{program.name}\n\ngo {program.go}\n\n"
         module = main / "go.mod"
         module.write_text(head)
         wanted = f"{program.module}@{program.version}"
         answer = json.loads(self._go([go, "mod", "download", "-json", wanted], cwd=main).stdout)
-        parts = _STAGED.findall(Path(answer["GoMod"]).read_text())
-        # v1.36.3 of the whole is v0.36.3 of its parts
-        published = "v0." + program.version.partition(".")[2]
-        replaced = "".join(f"replace {part} => {part} {published}\n" for part in parts)
-        module.write_text(head + required + replaced)
+        described = json.loads(self._go([go, "mod", "edit", "-json", answer["GoMod"]], cwd=main).stdout)
+        replaced = "".join(_replacements(described["Replace"] or (), program.version))
+        module.write_text(f"{head}require {program.module} {program.version}\n{replaced}")
+        return Path(answer["Dir"])
 
     def _go(self, argv: Sequence[str], *, cwd: Path) -> Completed:
         done = run(argv, timeout=_SECONDS_TO_DOWNLOAD, env=self._env, cwd=cwd)
@@ -214,6 +245,30 @@ class Builder:
                 self._progress(told % (_lines(log), _spoken(time.monotonic() - started)))
             if compiler.returncode:
                 raise BuildFailed(f"go build failed: {compiler.last_words()}", hint=f"see {log}")
+
+
+def data_folder(target: Path) -> Path:
+    """Where the folders are that a program reads when it runs."""
+    return target.with_name(f"{target.name}.data")
+
+
+def _replacements(replaced: Iterable[Mapping[str, Mapping[str, str]]], version: str) -> Iterator[str]:
+    """The lines of a main module for what a module replaces; its other folders are published as they are."""
+    for each in replaced:
+        old, new = each["Old"]["Path"], each["New"]
+        if "Version" in new:
+            yield f"replace {old} => {new['Path']} {new['Version']}\n"
+        elif new["Path"].startswith(_STAGED):
+            # v1.36.3 of the whole is v0.36.3 of its parts
+            yield f"replace {old} => {old} v0.{version.partition('.')[2]}\n"
+
+
+def _copy_writable(source: Path, target: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    # files of the module cache are read-only
+    shutil.copytree(source, target, copy_function=shutil.copyfile)
+    for folder in (target, *(path for path in target.rglob("*") if path.is_dir())):
+        folder.chmod(0o755)
 
 
 def _lines(log: Path) -> int:
