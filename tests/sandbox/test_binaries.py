@@ -19,8 +19,11 @@ _NOWHERE = Archive(base_url="http://127.0.0.1:1")
 _COMPILER = """#!/bin/sh
 case "$1" in
 version) echo go version go1.26.0 test/test ;;
-mod) printf 'replace (\\n  k8s.io/api => ./staging/src/k8s.io/api\\n)\\n' > upstream.mod
-     printf '{"GoMod": "%s/upstream.mod"}' "$PWD" ;;
+mod) if [ "$2" = edit ]; then
+       printf '{"Replace": [%s, %s]}' \
+         '{"Old": {"Path": "k8s.io/api"}, "New": {"Path": "./staging/src/k8s.io/api"}}' \
+         '{"Old": {"Path": "a.example/b"}, "New": {"Path": "c.example/b", "Version": "v1.2.3"}}'
+     else printf '{"GoMod": "%s/upstream.mod", "Dir": "%s"}' "$PWD" "$PWD"; fi ;;
 list) cat go.mod >> NOTES; echo a ;;
 build) echo a >&2; sleep 0.5; echo built >> NOTES
        while [ "$1" != -o ]; do shift; done; printf '#!/bin/sh\\n' > "$2"; chmod 755 "$2" ;;
@@ -73,6 +76,7 @@ def test_what_two_want_at_the_same_time_is_built_once(tmp_path: Path) -> None:
     notes = (tmp_path / "notes").read_text()
     assert notes.count("built") == 1
     assert "require k8s.io/kubernetes v1.36.3\nreplace k8s.io/api => k8s.io/api v0.36.3\n" in notes
+    assert "replace a.example/b => c.example/b v1.2.3\n" in notes
     assert sum("another process is making the same programs" in line for line in lines) == 1
     assert any("cannot be reached" in line and "building from source" in line for line in lines)
     assert not (tmp_path / "cache" / "go").exists()
