@@ -11,6 +11,7 @@ VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' gitops_backup/__init_
 IMG ?= gitops-backup:$(VERSION)
 MODE ?= report
 ARGS ?=
+ROUNDS ?= 20
 
 INSTALLED := $(VENV)/.installed
 MANIFESTS = $(MANIFESTS_$(MODE))
@@ -22,7 +23,7 @@ LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-ha
 
 .PHONY: help
 help: ## Show what there is
-	@awk 'BEGIN { FS = ":.*## "; print "make TARGET [MODE=report|gitops|direct] [IMG=name:tag] [ARGS=...]" } \
+	@awk 'BEGIN { FS = ":.*## "; print "make TARGET [MODE=report|gitops|direct] [IMG=name:tag] [ROUNDS=20] [ARGS=...]" } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -73,6 +74,11 @@ docker-push: ## Push the image IMG
 .PHONY: test
 test: $(INSTALLED) ## Run every test, on real servers (ARGS go to pytest)
 	@$(VENV)/bin/pytest $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(INSTALLED) ## Edit generated kustomizations, charts and files, 500 new ones in each of ROUNDS
+	@for round in $$(seq $(ROUNDS)); do echo "round $$round of $(ROUNDS)"; \
+		$(VENV)/bin/pytest --quiet --hypothesis-profile=fuzz tests/sources/test_*generated.py $(ARGS); done
 
 .PHONY: coverage
 coverage: $(INSTALLED) ## Run every test and show which branches none of them took

@@ -1,6 +1,7 @@
 """What tests of several folders share: one sandbox of real servers for the whole run, and fresh places in it.
 
-A test that needs a server fails where there is none; it is not skipped.
+A test that needs a server fails where there is none; it is not skipped. Generated cases are the same in every
+run, so that no change is blamed for what another one broke; `make fuzz` is what tries cases that are new.
 """
 
 import secrets
@@ -8,12 +9,17 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from gitops_backup.sandbox.registry import Registry
 from gitops_backup.sandbox.sandbox import Sandbox
 
 # a shell lets what it starts in the background ignore Ctrl-C, and so would everything that is started here
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+settings.register_profile("steady", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("fuzz", deadline=None, print_blob=True)
+settings.load_profile("steady")  # unless pytest is told `--hypothesis-profile`
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ def test_foreign_text_becomes_one_line(text: str | bytes, line: str) -> None:
     assert one_line(text) == line
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text() | st.binary(), st.integers(1, 50))
 def test_foreign_text_is_printable_and_short(text: str | bytes, limit: int) -> None:
     """Whatever a registry answers fits into a message."""

@@ -355,7 +355,7 @@ def test_without_a_backup_repository_there_is_no_policy() -> None:
         Settings().policy(mode=Mode.REPORT)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.dictionaries(
         st.sampled_from([*Settings.model_fields, "odd"]),

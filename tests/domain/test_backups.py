@@ -223,7 +223,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(json_values | st.dictionaries(st.sampled_from([*ODD, "else"]), json_values, max_size=6))
 def test_any_status_is_read(status: Any) -> None:
     """Whatever stands in an object, one can work with it and with its neighbours."""
@@ -284,7 +284,7 @@ statuses = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(statuses)
 def test_a_status_is_read_back_as_it_was_written(status: Status) -> None:
     """So that what did not change causes no write."""
@@ -522,7 +522,7 @@ def test_what_was_copied_below_another_prefix_is_not_a_copy_below_this_one() -> 
     assert next_step(backup(seen), demand, now=NOW, expiry=EXPIRY) == NextStep(Step.COPY)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(statuses, st.sampled_from([Demand(), Demand(sources=(WEB,)), Demand(backups=(API,))]))
 def test_looking_twice_changes_nothing(status: Status, demand: Demand) -> None:
     """What is as it was seen causes no write, however much time has passed."""
@@ -668,7 +668,7 @@ def test_what_is_wrong_twice_in_a_row_is_wrong(attempts: int) -> None:
         assert wait == seconds
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(Reason),
     st.integers(1, 10**6),

@@ -162,14 +162,14 @@ def test_references_with_and_without_tag_can_be_sorted() -> None:
     assert max(images) >= min(images)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(references())
 def test_normal_form_round_trips(image: Reference) -> None:
     """Every valid reference is read back from its own text."""
     assert Reference.parse(str(image)) == image
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(references(), digests, tags)
 def test_parts_of_a_reference_are_references(image: Reference, digest: str, tag: str) -> None:
     """What at() and tagged() give round trips as well."""
@@ -178,7 +178,7 @@ def test_parts_of_a_reference_are_references(image: Reference, digest: str, tag:
         assert part.name == image.name
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(references().map(str), st.data())
 def test_mutated_text_is_refused_or_round_trips(text: str, data: st.DataObject) -> None:
     """A change anywhere gives another valid reference or an error, never something in between."""
@@ -189,7 +189,7 @@ def test_mutated_text_is_refused_or_round_trips(text: str, data: st.DataObject) 
     refused_or_round_trips(text[:start] + inserted + text[end:])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.one_of(st.text(), st.text("ab/:.@-_[]0\n", max_size=30)))
 @example("a" * 100_000)
 @example("a-" * 50_000)

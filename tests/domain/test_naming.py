@@ -177,7 +177,7 @@ def _short_sources() -> set[Reference]:
     return found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(prefixes, st.lists(references(), min_size=2, max_size=12, unique=True))
 def test_names_are_injective(prefix: str, sources: list[Reference]) -> None:
     """Different sources have different backups and different objects."""
@@ -186,7 +186,7 @@ def test_names_are_injective(prefix: str, sources: list[Reference]) -> None:
     assert len({object_name(source) for source in sources}) == len(sources)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(prefixes, references())
 def test_a_backup_is_a_reference_below_the_prefix(prefix: str, source: Reference) -> None:
     """The name of a backup can be pushed to, keeps tag and digest, and lies below the prefix."""
@@ -199,7 +199,7 @@ def test_a_backup_is_a_reference_below_the_prefix(prefix: str, source: Reference
     assert backup.repository.removeprefix(naming.prefix.path).lstrip("/").count("/") == 0
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(prefixes, references())
 def test_a_backup_gives_its_source_back(prefix: str, source: Reference) -> None:
     """The inverse is the source itself; it is missing only where the name ends in a hash."""
@@ -219,7 +219,7 @@ flat_names = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(prefixes, flat_names, tags, st.none() | digests)
 def test_any_name_below_the_prefix_has_no_source_or_its_own(
     prefix: str, flat: str, tag: str, digest: str | None
@@ -338,7 +338,7 @@ def test_a_password_in_a_prefix_is_not_repeated() -> None:
     assert "hunter2" not in str(caught.value)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(references())
 def test_object_names_are_dns_subdomains(source: Reference) -> None:
     """The API server takes the name of an ImageBackup, whatever the image is called."""
@@ -348,7 +348,7 @@ def test_object_names_are_dns_subdomains(source: Reference) -> None:
     assert object_name(Reference.parse(str(source))) == name
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(prefixes, references(), digests, digests)
 def test_anchors_are_tags_of_their_own(prefix: str, source: Reference, one: str, other: str) -> None:
     """Each digest has its own valid tag in the backup's repository."""

@@ -742,7 +742,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(snapshots(), policies)
 def test_every_decision_is_coherent(facts: Snapshot, policy: Policy) -> None:
     """Whatever the cluster looks like, each container has one next step that can be explained."""
@@ -753,7 +753,7 @@ def test_every_decision_is_coherent(facts: Snapshot, policy: Policy) -> None:
     assert list(made.copies()) == sorted(set(made.copies()))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(snapshots(), policies)
 def test_nothing_unverified_is_ever_asked_for(facts: Snapshot, policy: Policy) -> None:
     """A rewrite is decided only to a verified copy of what is named, below the prefix, of what runs."""
@@ -779,7 +779,7 @@ def test_nothing_unverified_is_ever_asked_for(facts: Snapshot, policy: Policy) -
             assert not facts.namespaces.paused(policy)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(snapshots(), policies)
 def test_out_of_scope_is_left_alone(facts: Snapshot, policy: Policy) -> None:
     """A workload that is none of our business has nothing but blocked images, and no way to be rewritten."""
@@ -790,7 +790,7 @@ def test_out_of_scope_is_left_alone(facts: Snapshot, policy: Policy) -> None:
             assert (decided.route, decided.blocked) == (None, reason)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(snapshots(), policies)
 def test_a_patch_waits_for_all_images(facts: Snapshot, policy: Policy) -> None:
     """Where a workload is patched, no image is rewritten while another is in its first attempt."""
@@ -800,7 +800,7 @@ def test_a_patch_waits_for_all_images(facts: Snapshot, policy: Policy) -> None:
             assert not decided.due(Action.REWRITE)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(snapshots(), policies)
 def test_a_plan_that_was_carried_out_leaves_nothing_to_rewrite(facts: Snapshot, policy: Policy) -> None:
     """Whoever acts on a plan and asks again is told to do nothing: there is no write loop."""
@@ -810,7 +810,7 @@ def test_a_plan_that_was_carried_out_leaves_nothing_to_rewrite(facts: Snapshot, 
     assert set(again.copies()) <= set(first.copies())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(snapshots(), policies, st.randoms())
 def test_a_plan_does_not_depend_on_the_order_of_what_is_known(
     facts: Snapshot, policy: Policy, random: Random

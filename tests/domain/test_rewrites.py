@@ -72,7 +72,7 @@ def test_a_look_at_the_workload(
     assert len(seen.reversals) == int(after == REVERTED and before != REVERTED)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(RewriteState), st.booleans(), st.booleans(), st.sampled_from(Rollout))
 def test_a_second_look_sees_the_same(
     state: RewriteState, healthy: bool, names_backup: bool, rollout: Rollout
@@ -190,7 +190,7 @@ def test_the_record_is_bounded() -> None:
     assert kept == tuple(many[:MOST_REWRITES])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.text("ab", max_size=2), moments), max_size=8), st.randoms())
 def test_the_record_does_not_depend_on_the_order_of_the_news(
     entries: list[tuple[str, datetime]], random: Random

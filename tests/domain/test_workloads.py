@@ -216,7 +216,7 @@ def test_a_container_without_an_image_has_an_empty_one() -> None:
 counts = st.integers(0, 4)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.sampled_from(list(Kind)),
     st.fixed_dictionaries(

@@ -21,8 +21,15 @@ def test_make_says_what_there_is() -> None:
     listed = {line.split()[0] for line in done.stdout.decode().splitlines() if line.startswith("  ")}
     assert listed >= {
         *("install", "uninstall", "run", "deploy", "undeploy", "docker-build", "docker-push", "manifests"),
-        *("demo", "test", "lint", "bench"),
+        *("demo", "test", "fuzz", "lint", "bench"),
     }
+
+
+def test_fuzzing_goes_on_in_rounds_that_are_not_the_same() -> None:
+    """10,000 cases are tried, or as many as somebody has time for, and pytest gets what is asked of it."""
+    commands = make("--dry-run", "fuzz", "VENV=.", "ARGS=-k helm").stdout.decode()
+    assert "seq 20" in commands
+    assert "--hypothesis-profile=fuzz tests/sources/test_*generated.py -k helm" in commands
 
 
 @pytest.mark.parametrize(

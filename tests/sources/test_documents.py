@@ -235,7 +235,7 @@ values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(value=values, indent=st.sampled_from([None, 0, 2, "\t"]), ascii_only=st.booleans())
 def test_any_json_becomes_the_tree_of_its_values(
     value: object, indent: int | str | None, ascii_only: bool

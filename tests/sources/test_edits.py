@@ -97,7 +97,7 @@ lines = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(before=lines, after=lines, ends=st.tuples(st.booleans(), st.booleans()))
 def test_git_applies_every_diff(
     before: list[bytes], after: list[bytes], ends: tuple[bool, bool], tmp_path_factory: pytest.TempPathFactory

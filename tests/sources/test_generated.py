@@ -15,7 +15,7 @@ from tests.sources.generated import NAMESPACE, Sample, samples
 from tests.sources.samples import NEW
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(sample=samples())
 def test_only_the_images_change(sample: Sample) -> None:
     """The file comes out as it would be written with the new images; a second time nothing is done."""
@@ -28,7 +28,7 @@ def test_only_the_images_change(sample: Sample) -> None:
     assert set(again.done) == set(sample.replacements)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sample=samples())
 def test_a_parser_sees_the_images_change(sample: Sample) -> None:
     """Another reader of YAML, and of JSON, sees the images that were asked for change, and nothing else."""

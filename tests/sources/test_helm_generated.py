@@ -3,13 +3,15 @@
 from collections import Counter
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
+from gitops_backup.rendering.cache import CachingRenderer
 from gitops_backup.rendering.renderer import LocalRenderer
-from gitops_backup.sources.rendering import HelmOptions
+from gitops_backup.sources.rendering import HelmOptions, Renderer
 from tests.sources.charts import application, edit
 from tests.sources.generated_charts import ChartSample, charts
 
@@ -22,14 +24,16 @@ REASONS = {
 }
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.timeout(1200)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(sample=charts())
 def test_images_become_their_copies_and_nothing_else_changes(
     helm_renderer: LocalRenderer, sample: ChartSample
 ) -> None:
     """Or there is a reason, and then nothing changes for that image; a second time nothing is done."""
+    renderer = CachingRenderer(helm_renderer, version="")
     app = application({"valueFiles": list(sample.value_files)})
-    result = edit(helm_renderer, app, sample.files, list(sample.replacements), copies=sample.copies)
+    result = edit(renderer, app, sample.files, list(sample.replacements), copies=sample.copies)
     assert {each.reason for each in result.refused} <= REASONS
     told = [*(each.replacement for each in result.replaced), *result.done]
     assert Counter(told) + Counter(each.replacement for each in result.refused) == Counter(
@@ -37,16 +41,16 @@ def test_images_become_their_copies_and_nothing_else_changes(
     )
     after = {**sample.files, **result.edits}
     changed: set[str] = set()
-    compare(rendered(helm_renderer, sample.files), rendered(helm_renderer, after), sample.copies, changed)
+    compare(rendered(renderer, sample.files), rendered(renderer, after), sample.copies, changed)
     assert {each.replacement.workload.name for each in result.replaced} <= changed
     assert not changed & {each.replacement.workload.name for each in result.refused}
     if result.replaced:
-        again = edit(helm_renderer, app, after, list(sample.replacements), copies=sample.copies)
+        again = edit(renderer, app, after, list(sample.replacements), copies=sample.copies)
         assert again.edits == {}
         assert set(again.done) == set(told)
 
 
-def rendered(renderer: LocalRenderer, files: dict[str, bytes]) -> dict[str, Any]:
+def rendered(renderer: Renderer, files: dict[str, bytes]) -> dict[str, Any]:
     """The objects by their names, read by another parser than the one that proves."""
     options = HelmOptions(release="web", namespace="shop", value_files=("env/base.yaml", "env/prod.yaml"))
     output = renderer.helm(files, "app", options)
@@ -65,6 +69,9 @@ def compare(
             changed.add(name)
             assert Reference.parse(now["image"]) == Reference.parse(copies[Reference.parse(was["image"])])
         followed = [now["image"] if arg == was["image"] else arg for arg in was["args"]]
-        assert now["args"] in (was["args"], followed)  # its own literal stays, what the same key feeds follows
+        assert now["args"] in (
+            was["args"],
+            followed,
+        )  # its own literal stays, what the same key feeds follows
         was["image"], was["args"] = now["image"], now["args"]
     assert before == after

@@ -50,9 +50,7 @@ def test_a_kustomization_becomes_what_it_should(folder: Path, renderer: LocalRen
     assert {*again.done} == {*result.done, *(each.replacement for each in result.replaced)}
 
 
-def built(
-    files: Mapping[str, bytes], folder: str, options: KustomizeOptions, renderer: LocalRenderer
-) -> bytes:
+def built(files: Mapping[str, bytes], folder: str, options: KustomizeOptions, renderer: Renderer) -> bytes:
     """What is rendered of a folder, with the Application's own options."""
     path = next(f"{folder}/{name}" for name in FILE_NAMES if f"{folder}/{name}" in files)
     fields = Kustomization.read(path, files[path]).fields()
@@ -246,7 +244,7 @@ def test_what_is_not_due_says_why(renderer: LocalRenderer) -> None:
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     images=st.recursive(
         st.sampled_from(

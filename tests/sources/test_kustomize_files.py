@@ -328,7 +328,7 @@ def test_options_refer_to_files_too() -> None:
         assert problem.message.startswith("spec.source.kustomize.")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     content=st.one_of(
         st.binary(max_size=200),

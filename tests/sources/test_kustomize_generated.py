@@ -4,14 +4,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from gitops_backup.domain.images import InvalidReference, Reference
 from gitops_backup.domain.reasons import Reason
+from gitops_backup.rendering.cache import CachingRenderer
 from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.sources.kustomize.options import InvalidOptions, KustomizeOptions
-from gitops_backup.sources.rendering import RenderFailed
+from gitops_backup.sources.rendering import Renderer, RenderFailed
 from gitops_backup.sources.replacements import ObjectId, Replacement
 from tests.sources.kustomizing import edited, of
 from tests.sources.overlays import Overlay, overlays
@@ -24,17 +26,19 @@ Container = tuple[ObjectId, str, bool]
 COPIED_ANYWAY = ["busybox:1.25", "web", "quay.io/nginx:1.25"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.timeout(1200)
+@settings(max_examples=350)
 @given(overlay=overlays())
 def test_what_is_rendered_is_the_same_with_the_images_mapped(
     overlay: Overlay, renderer: LocalRenderer
 ) -> None:
     """Every value of the rendering is as it was, or was an image and is its copy; else there is a reason."""
     options = KustomizeOptions.project(overlay.block)
-    before = rendered(overlay.files, options, renderer)
+    cached = CachingRenderer(renderer, version="")
+    before = rendered(overlay.files, options, cached)
     wanted = list(replacements(before or [])) or [replacement()]
     copies = {image: copy_of(Reference.parse(image)) for image in COPIED_ANYWAY}
-    result = edited(overlay.files, renderer, wanted, options=options, copies=copies)
+    result = edited(overlay.files, cached, wanted, options=options, copies=copies)
 
     outcomes = [each.replacement for each in result.replaced] + [*result.done]
     outcomes += [each.replacement for each in result.refused]
@@ -43,7 +47,7 @@ def test_what_is_rendered_is_the_same_with_the_images_mapped(
     if before is None:
         assert {each.reason for each in result.refused} == {Reason.UNSUPPORTED_SOURCE}
         return
-    after = rendered({**overlay.files, **result.edits}, options, renderer)
+    after = rendered({**overlay.files, **result.edits}, options, cached)
     assert after is not None
     known = {each.old: each.new for each in wanted} | {Reference.parse(i): c for i, c in copies.items()}
     assert_mapped(before, after, known)
@@ -58,9 +62,7 @@ def test_what_is_rendered_is_the_same_with_the_images_mapped(
         assert all("newName" in lines[each.line - 1] for each in result.replaced)
 
 
-def rendered(
-    files: Mapping[str, bytes], options: KustomizeOptions, renderer: LocalRenderer
-) -> Objects | None:
+def rendered(files: Mapping[str, bytes], options: KustomizeOptions, renderer: Renderer) -> Objects | None:
     """The objects of a rendering; None where there is none."""
     try:
         return list(yaml.safe_load_all(built(files, "app", options, renderer)))
