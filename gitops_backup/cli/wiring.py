@@ -35,6 +35,7 @@ from gitops_backup.git.credentials import GitCredentials, Password
 from gitops_backup.git.errors import InvalidRepositoryUrl
 from gitops_backup.git.repository import RepositoryUrl
 from gitops_backup.git.store import GitStore
+from gitops_backup.proxies import PROXY_VARIABLES, Proxies
 from gitops_backup.registry.client import RegistryClient
 from gitops_backup.registry.cooldown import Cooldowns
 from gitops_backup.registry.copier import Copier
@@ -50,7 +51,6 @@ from gitops_backup.registry.credentials import (
 from gitops_backup.registry.failures import Side
 from gitops_backup.registry.folder import temporary_folder
 from gitops_backup.registry.locations import Location, Locations
-from gitops_backup.registry.proxies import PROXY_VARIABLES, Proxies
 from gitops_backup.registry.registries import Registries, Sources
 from gitops_backup.registry.skopeo import Skopeo
 from gitops_backup.registry.slots import Slots

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 
 from gitops_backup.domain.images import DIGEST, Reference
 from gitops_backup.domain.reasons import Reason
+from gitops_backup.proxies import Proxies
 from gitops_backup.registry.challenges import Answers, TokenRefused
 from gitops_backup.registry.cooldown import Account, Cooldowns
 from gitops_backup.registry.credentials import Credential, Credentials
 from gitops_backup.registry.failures import CopyFailed, Side, printable
 from gitops_backup.registry.locations import Endpoint, Locations
 from gitops_backup.registry.manifests import MEDIA_TYPES, InvalidManifest, Manifest, digest_of, parse
-from gitops_backup.registry.proxies import Proxies
 from gitops_backup.registry.transport import Reply, Transport, Unreachable
 
 _ACCEPT = ", ".join(MEDIA_TYPES)

@@ -22,9 +22,9 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as AnswerTimeout
 
 from gitops_backup.errors import GitopsBackupError
+from gitops_backup.proxies import Proxies, Proxy
 from gitops_backup.registry.failures import printable
 from gitops_backup.registry.locations import Endpoint
-from gitops_backup.registry.proxies import Proxies, Proxy
 
 LARGEST_ANSWER = 4 * 1024 * 1024
 """What a registry has to accept as a manifest, and the most that skopeo reads of one (bytes)."""

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import Prefix
+from gitops_backup.proxies import Proxies
 from gitops_backup.registry.client import RegistryClient
 from gitops_backup.registry.cooldown import Cooldowns
 from gitops_backup.registry.copier import Copied, Copier
 from gitops_backup.registry.credentials import Anonymous, Credential, Credentials, DestinationCredentials
 from gitops_backup.registry.failures import Side
 from gitops_backup.registry.locations import Location, Locations
-from gitops_backup.registry.proxies import Proxies
 from gitops_backup.registry.skopeo import Skopeo
 
 USERNAME = "keeper"

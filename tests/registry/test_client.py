@@ -13,11 +13,11 @@ import pytest
 
 from gitops_backup.domain.naming import Prefix
 from gitops_backup.domain.reasons import Reason
+from gitops_backup.proxies import Proxies
 from gitops_backup.registry.client import RegistryClient, parse_retry_after
 from gitops_backup.registry.cooldown import Cooldowns
 from gitops_backup.registry.credentials import Credential, DestinationCredentials, RenewableCredentials
 from gitops_backup.registry.failures import CopyFailed, Side
-from gitops_backup.registry.proxies import Proxies
 from gitops_backup.sandbox.registry import Registry
 from tests.registry.faulty import (
     Action,

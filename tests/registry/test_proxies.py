@@ -13,12 +13,12 @@ from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import Prefix
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import UsageError
+from gitops_backup.proxies import Proxies, Proxy
 from gitops_backup.registry.client import RegistryClient, Remote
 from gitops_backup.registry.cooldown import Cooldowns
 from gitops_backup.registry.copier import Copier
 from gitops_backup.registry.failures import CopyFailed, Side
 from gitops_backup.registry.locations import Endpoint, Location, Locations
-from gitops_backup.registry.proxies import Proxies, Proxy
 from gitops_backup.registry.skopeo import Skopeo
 from gitops_backup.sandbox.registry import Registry
 from tests.registry.faulty import FaultyServer, answers
