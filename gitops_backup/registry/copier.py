@@ -147,11 +147,6 @@ class Copier:
             return frozenset()
         return _meaning(self._destination, destination, top, asked=digests) & frozenset(digests)
 
-    def verify(self, destination: Reference, digest: str) -> bool:
-        """Whether the tag holds this digest, by one HEAD to the backup registry. Raises `CopyFailed`."""
-        held = self._destination.head(destination)
-        return held is not None and held.digest == digest
-
     def _compare(
         self, image: Reference, tag: str, running: Collection[str]
     ) -> tuple[frozenset[str], frozenset[str]]:

@@ -47,11 +47,12 @@ class TrackingId(NamedTuple):
         return cls(instance, ObjectId(*kind.split("/"), *name.split("/")))
 
 
-class Override(NamedTuple):
-    """An image that the live Application sets itself, and the field where it does."""
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What the live Application sets itself, which may be an image; what it says may also be a secret."""
 
-    field: str
-    value: str
+    place: str
+    value: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +153,6 @@ class Application:
             and self.in_cluster
             and tracking == TrackingId(self.instance, ObjectId.of(workload.key))
         )
-
-    def awaits_comparison(self, commit: str) -> bool:
-        """Whether the commit, the head of a source's branch, is unknown to Argo CD, and it was not told."""
-        return not self.refresh_pending and commit not in self.revisions
 
     def source_type(self, source: Source) -> str:
         """The kind of source that Argo CD found at the last comparison; empty where that is not known."""

@@ -40,6 +40,9 @@ class Missing(Enum):
 
 MISSING: Final = Missing.MISSING
 
+HIDDEN = "a value that is not shown"
+"""What stands for whatever a Secret says."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
@@ -82,7 +85,9 @@ class Difference:
 
     def __str__(self) -> str:
         place = f"{self.object}, {described(self.steps)}" if self.steps else f"{self.object}"
-        return f"{place}: {_shown(self.before)} would become {_shown(self.after)}"
+        if is_secret(self.object):
+            return f"{place}: {HIDDEN} would become another"
+        return f"{place}: {shown(self.before)} would become {shown(self.after)}"
 
 
 def read_rendering(output: bytes, *, namespace: str, known: Documents | None = None) -> tuple[Rendered, ...]:
@@ -108,10 +113,13 @@ def read_manifests(path: str, content: bytes, *, namespace: str) -> tuple[Render
     rendered: list[Rendered] = []
     for document in File.read(path, content).documents():
         try:
-            content_here = content_of(document.root)
+            says = content_of(document.root)
         except KeyIsNoText as error:
             raise InvalidManifest(path, error.line, 1, "a key is no text") from error
-        rendered += _listed(content_here, namespace or "default")
+        objects = _listed(says) if isinstance(says, dict) else ()
+        rendered += (
+            Rendered(_identity(o, namespace or "default"), o) for o in objects if isinstance(o, dict)
+        )
     return tuple(rendered)
 
 
@@ -143,19 +151,37 @@ def differences(before: Sequence[Rendered], after: Sequence[Rendered]) -> tuple[
     return tuple(found)
 
 
-def unexplained(differences: Iterable[Difference], allowed: Mapping[str, str]) -> Difference | None:
-    """The first difference that is none of a text becoming exactly the one that it may become."""
-    for difference in differences:
-        before = difference.before
-        if not isinstance(before, str) or before not in allowed or difference.after != allowed[before]:
-            return difference
-    return None
+def unexplained(differences: Iterable[Difference], allowed: Mapping[str, str]) -> list[Difference]:
+    """The differences that are none of a text becoming exactly the one that it may become."""
+    return [
+        each
+        for each in differences
+        if not isinstance(each.before, str)
+        or each.before not in allowed
+        or each.after != allowed[each.before]
+    ]
 
 
 def described(steps: Way) -> str:
     """A place as people write it: `spec.template.spec.containers[0].image`."""
     words = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     return one_line(words.removeprefix("."))
+
+
+def shown(value: Value) -> str:
+    """A value as it may stand in a message."""
+    if isinstance(value, str):
+        return repr(one_line(value, limit=_SHOWN))
+    if isinstance(value, Bare):
+        return one_line(value.text, limit=_SHOWN) or "null"
+    if isinstance(value, Missing):
+        return value.value
+    return "a mapping" if isinstance(value, dict) else "a list"
+
+
+def is_secret(identity: ObjectId) -> bool:
+    """Whether an object is a Secret, of which no value is ever shown."""
+    return (identity.group, identity.kind) == ("", "Secret")
 
 
 def _document(part: bytes, number: int, namespace: str) -> Iterator[Rendered]:
@@ -174,20 +200,16 @@ def _objects(content: object, number: int, namespace: str) -> Iterator[Rendered]
         return
     if not isinstance(content, dict):
         raise InvalidRendering(f"document {number} of the rendering is no object")
-    listed = content.get("items")
-    for each in listed if isinstance(listed, list) else [content]:
+    for each in _listed(content):
         if not isinstance(each, dict):
             raise InvalidRendering(f"document {number} of the rendering lists what is no object")
         yield Rendered(_identity(each, namespace), each)
 
 
-def _listed(content: object, namespace: str) -> Iterator[Rendered]:
-    """The object, or those that it lists."""
-    if isinstance(content, dict):
-        items = content.get("items")
-        for each in items if isinstance(items, list) else [content]:
-            if isinstance(each, dict):
-                yield Rendered(_identity(each, namespace), each)
+def _listed(content: Mapping[str, Any]) -> Sequence[object]:
+    """What a list has for its `items`, or the object itself."""
+    items = content.get("items")
+    return items if isinstance(items, list) else [content]
 
 
 def _identity(content: Mapping[str, Any], namespace: str) -> ObjectId:
@@ -248,16 +270,6 @@ def _compared(identity: ObjectId, steps: Way, before: Value, after: Value) -> It
 def _text(mapping: Mapping[str, Any], key: str) -> str:
     value = mapping.get(key)
     return value if isinstance(value, str) else ""
-
-
-def _shown(value: Value) -> str:
-    if isinstance(value, str):
-        return repr(one_line(value, limit=_SHOWN))
-    if isinstance(value, Bare):
-        return one_line(value.text, limit=_SHOWN) or "null"
-    if isinstance(value, Missing):
-        return value.value
-    return "a mapping" if isinstance(value, dict) else "a list"
 
 
 _SHOWN = 120

@@ -23,15 +23,17 @@ from gitops_backup.sources.rendered import (
     images_of,
     unexplained,
 )
+from gitops_backup.sources.rendered_diff import rendered_diff
 from gitops_backup.sources.replacements import ObjectId, Refused, Replacement
 
 
 class NotExplained(GitopsBackupError):
-    """A rendering would change in what no verified copy explains."""
+    """A rendering would change in what no verified copy explains; `difference` shows it as a diff."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: Reason, message: str, *, difference: str = "") -> None:
         super().__init__(message)
         self.reason = reason
+        self.difference = difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,9 @@ def _explained(
         else:
             images[image] = _copied(image, each, copies)
     odd = unexplained(elsewhere, {image.text: now for image, now in images.items()})
-    if odd is not None:
-        raise NotExplained(Reason.PROOF_FAILED, f"more than images would change: {odd}")
+    if odd:
+        message = f"more than images would change: {odd[0]}"
+        raise NotExplained(Reason.PROOF_FAILED, message, difference=rendered_diff(odd))
     return Proven(images, tuple(elsewhere))
 
 
@@ -127,9 +130,11 @@ def _copied(image: RenderedImage, change: Difference, copies: Mapping[Reference,
         what = (
             f"{one_line(image.text)} of {image.workload}, container {one_line(image.container)}, would change"
         )
-        raise NotExplained(Reason.BACKUP_PENDING, f"{what}, too, and there is no verified copy of it yet")
+        message = f"{what}, too, and there is no verified copy of it yet"
+        raise NotExplained(Reason.BACKUP_PENDING, message, difference=rendered_diff([change]))
     if not isinstance(change.after, str) or not means(change.after, Reference.parse(copy)):
-        raise NotExplained(Reason.PROOF_FAILED, f"expected {copy} in place of the image, but {change}")
+        message = f"expected {copy} in place of the image, but {change}"
+        raise NotExplained(Reason.PROOF_FAILED, message, difference=rendered_diff([change]))
     return change.after
 
 

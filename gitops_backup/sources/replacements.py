@@ -71,11 +71,15 @@ class Replaced:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A replacement that is not made, and why; `message` is one line for people."""
+    """A replacement that is not made, and why; `message` is one line for people.
+
+    Where that is what would be rendered, `difference` shows it as a diff.
+    """
 
     replacement: Replacement
     reason: Reason
     message: str
+    difference: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,7 @@ def _unsupported(
         if override is None:
             refused.append(Refused(replacement, Reason.UNSUPPORTED_SOURCE, f"the source is {message}"))
         else:
-            sets = f"{override.field} of the live Application sets {one_line(override.value)}"
+            sets = f"{override.place} of the live Application sets {one_line(override.value)}"
             refused.append(Refused(replacement, Reason.OVERRIDDEN, sets))
     return ShapeResult(refused=tuple(refused))
 

@@ -197,14 +197,6 @@ def test_a_workload_belongs_to_the_application_that_it_names() -> None:
     assert owner_of(workload("two:apps/Deployment:shop/web"), []) is None
 
 
-def test_a_commit_that_was_not_compared_is_awaited() -> None:
-    """Argo CD has to be told of a commit only once, and not at all where it has seen it."""
-    seen = {"sync": {"revisions": ["abc", "def"]}}
-    assert app(status=seen).awaits_comparison("fed")
-    assert not app(status=seen).awaits_comparison("def")
-    assert not app(status=seen, annotations={"argocd.argoproj.io/refresh": "hard"}).awaits_comparison("fed")
-
-
 @pytest.mark.parametrize(
     ("revision", "branch"),
     [
@@ -299,7 +291,7 @@ def test_an_override_of_the_live_application_is_named(source: dict[str, Any], fi
     for number, spec in enumerate([one, {"sources": [SOURCE, SOURCE | source]}]):
         override = app(spec=spec).sources[number].overriding(Reference.parse("nginx:1.25"))
         place = f"spec.sources[{number}]" if number else "spec.source"
-        assert (override.field if override else None) == (f"{place}.{field}" if field else None)
+        assert (override.place if override else None) == (f"{place}.{field}" if field else None)
 
 
 def app(

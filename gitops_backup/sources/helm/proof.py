@@ -59,7 +59,8 @@ class Proof:
             files, after = self.rendering.changed({text: text.renamed(name) for text, name in names.items()})
             shown = proven(self.before, after, copies=self.copies, again=self._again)
         except NotExplained as error:
-            raise _NotProven(error.reason, f"{place(first, chart)}: {error.message}") from error
+            message = f"{place(first, chart)}: {error.message}"
+            raise _NotProven(error.reason, message, difference=error.difference) from error
         except (Unwritten, RenderFailed, InvalidRendering) as error:
             raise _NotProven(Reason.PROOF_FAILED, f"{place(first, chart)}: {error.message}") from error
         for each in solved:
@@ -109,9 +110,10 @@ class Proof:
 class _NotProven(GitopsBackupError):
     """An edit does not do what it should, and nothing else."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: Reason, message: str, *, difference: str = "") -> None:
         super().__init__(message)
         self.reason = reason
+        self.difference = difference
 
 
 def _groups(solved: Sequence[Solved]) -> list[list[Solved]]:
@@ -131,4 +133,4 @@ def _groups(solved: Sequence[Solved]) -> list[list[Solved]]:
 
 
 def _refused(solved: Sequence[Solved], error: _NotProven) -> list[Refused]:
-    return [Refused(each.replacement, error.reason, error.message) for each in solved]
+    return [Refused(s.replacement, error.reason, error.message, error.difference) for s in solved]

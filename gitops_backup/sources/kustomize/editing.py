@@ -346,7 +346,7 @@ class _Edit:
         if isinstance(way, Rename):
             place += f", line {line_of(entries_of(self._kustomization)[way.number])}"
         message = f"{place}: {error.message}"
-        self._refused += [Refused(each, error.reason, message) for each in group.members]
+        self._refused += [Refused(m, error.reason, message, error.difference) for m in group.members]
 
     def _replaced(self, attempt: _Attempt) -> Iterable[Replaced]:
         for way, group in attempt.ways.items():
