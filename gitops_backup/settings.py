@@ -5,7 +5,7 @@ The names that the earlier system had in the environment (`BACKUP_REPOSITORY` an
 work as well. The documentation's table is made from here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -125,6 +125,11 @@ class Settings(BaseModel):
     """The name of the commits' author."""
     git_author_email: str = Field(default="gitops-backup@localhost", min_length=3, max_length=200)
     """The e-mail address of the commits' author."""
+    git_signing_key: Path | None = None
+    """A file with the private key that signs every commit: an OpenPGP key, as `gpg --export-secret-keys
+    --armor` writes it, or an SSH key; it is read once, at the start."""
+    git_signing_passphrase: Path | None = None
+    """A file whose first line is the passphrase of the OpenPGP key."""
     git_timeout: float = Field(default=120, ge=1, le=3600)
     """How long one fetch or push may take, in seconds."""
     kustomize: Path | None = None
@@ -140,8 +145,11 @@ class Settings(BaseModel):
     metrics_port: int = Field(default=8080, ge=0, le=65535)
     """The port of `/metrics`; 0 takes a free one."""
 
-    def policy(self, *, mode: Mode) -> Policy:
-        """The rules of decision. Raises `UsageError` where no backup repository is set."""
+    def policy(self, *, mode: Mode, signing_keys: Collection[str] = ()) -> Policy:
+        """The rules of decision; `signing_keys` are the ids of the OpenPGP key that signs commits.
+
+        Raises `UsageError` where no backup repository is set.
+        """
         if self.backup_repository is None:
             raise UsageError(
                 "no backup repository is set",
@@ -156,6 +164,7 @@ class Settings(BaseModel):
             trusted=tuple(Prefix.parse(text) for text in self.trusted_prefixes),
             exclusive=self.exclusive,
             unmanaged=self.unmanaged,
+            signing_keys=frozenset(signing_keys),
         )
 
 

@@ -187,6 +187,8 @@ WRONG: dict[str, list[Any]] = {
     "git_prefix": [5],
     "git_author_name": ["", "n" * 101, None],
     "git_author_email": ["a@", 5],
+    "git_signing_key": [5, []],
+    "git_signing_passphrase": [5, []],
     "git_timeout": [0, 3601],
     "kustomize": [5, []],
     "helm": [5, []],

@@ -43,6 +43,7 @@ from gitops_backup.domain.backups import ImageBackup
 from gitops_backup.domain.policy import Mode, Policy
 from gitops_backup.domain.workloads import Kind
 from gitops_backup.errors import GitopsBackupError
+from gitops_backup.git.signing import Signer
 from gitops_backup.git.store import GitStore
 from gitops_backup.metrics import Metrics
 from gitops_backup.registry.registries import Registries
@@ -59,12 +60,21 @@ class Assembly:
     Raises `UsageError` for what is wrong in the settings, or with skopeo or git.
     """
 
-    def __init__(self, connection: Connection, settings: Settings, policy: Policy, stack: ExitStack) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        settings: Settings,
+        policy: Policy,
+        stack: ExitStack,
+        *,
+        signer: Signer | None,
+    ) -> None:
         self.policy = policy
         self.metrics = Metrics()
         self.identity = f"{socket.gethostname()}-{uuid4().hex[:8]}"
         self._connection = connection
         self._settings = settings
+        self._signer = signer
         self._stack = stack
         self._log = structlog.get_logger()
         self._cancel = threading.Event()
@@ -98,7 +108,7 @@ class Assembly:
                 self._settings, self.policy, self._cancel, call=partial(queues.backups.add, first=True)
             )
         )
-        git = self._stack.enter_context(open_git(self._settings, self._cancel))
+        git = self._stack.enter_context(open_git(self._settings, self._cancel, signer=self._signer))
         renderer = self._stack.enter_context(open_renderer(self._settings, self._cancel))
         writer = ClusterWriter(self._connection, namespace=self.policy.backup_namespace)
         shared: dict[str, Any] = {

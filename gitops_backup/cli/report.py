@@ -17,7 +17,7 @@ from gitops_backup.cli.offline import foresee_offline
 from gitops_backup.cli.options import ALL, OTHER_WAYS, settings_options
 from gitops_backup.cli.snapshot import snapshot
 from gitops_backup.cli.streams import takes_colours
-from gitops_backup.cli.wiring import open_git, open_renderer
+from gitops_backup.cli.wiring import open_git, open_renderer, open_signing
 from gitops_backup.cluster.connection import Connection, connect
 from gitops_backup.cluster.resources import DAEMON_SETS, DEPLOYMENTS
 from gitops_backup.controller import foresight
@@ -115,7 +115,9 @@ def report(
         )
     try:
         if repository is None:
-            policy = settings.policy(mode=settings.mode or Mode.REPORT)
+            mode = settings.mode or Mode.REPORT
+            with open_signing(settings) as signer:
+                policy = settings.policy(mode=mode, signing_keys=signer.key_ids if signer else ())
             connection = connect(kubeconfig=options.kubeconfig, context=options.context)
             made = _report(connection, settings, policy, namespace=namespace, selector=selector, diff=diff)
         else:

@@ -15,7 +15,7 @@ from gitops_backup.cli.context import Globals
 from gitops_backup.cli.options import ALL, OTHER_WAYS, settings_options
 from gitops_backup.cli.probes import serve_probes
 from gitops_backup.cli.signals import exit_when_told, stop_when_told
-from gitops_backup.cli.wiring import permissions
+from gitops_backup.cli.wiring import open_signing, permissions
 from gitops_backup.cluster.access import missing_permissions
 from gitops_backup.cluster.connection import Connection, connect
 from gitops_backup.cluster.discovery import serves
@@ -39,13 +39,14 @@ def run(options: Globals, /, **flags: Any) -> None:
         raise UsageError(
             "no mode is chosen", hint="--mode report writes nothing; gitops commits; direct patches"
         )
-    policy = settings.policy(mode=settings.mode)
     connection = connect(kubeconfig=options.kubeconfig, context=options.context)
-    has_applications = serves(connection, APPLICATIONS)
-    _check(connection, policy, applications=has_applications)
-    stop_when_told(stop)
     with ExitStack() as stack:
-        ended = _serve(stack, Assembly(connection, settings, policy, stack), settings, stop)
+        signer = stack.enter_context(open_signing(settings))
+        policy = settings.policy(mode=settings.mode, signing_keys=signer.key_ids if signer else ())
+        _check(connection, policy, applications=serves(connection, APPLICATIONS))
+        stop_when_told(stop)
+        assembly = Assembly(connection, settings, policy, stack, signer=signer)
+        ended = _serve(stack, assembly, settings, stop)
     sys.stdout.flush()
     if not ended:
         # a worker hangs in something that cannot be interrupted; whatever it was is done again next time

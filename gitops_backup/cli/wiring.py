@@ -34,6 +34,7 @@ from gitops_backup.git.commits import Identity
 from gitops_backup.git.credentials import GitCredentials, Password
 from gitops_backup.git.errors import InvalidRepositoryUrl
 from gitops_backup.git.repository import RepositoryUrl
+from gitops_backup.git.signing import Signer, open_signer
 from gitops_backup.git.store import GitStore
 from gitops_backup.proxies import PROXY_VARIABLES, Proxies
 from gitops_backup.registry.client import RegistryClient
@@ -144,7 +145,23 @@ def open_backup_registry(settings: Settings, policy: Policy) -> Iterator[Callabl
         yield held
 
 
-def open_git(settings: Settings, cancel: threading.Event) -> GitStore:
+@contextmanager
+def open_signing(settings: Settings) -> Iterator[Signer | None]:
+    """Who signs commits, where a key is set. Raises `UsageError` for what is wrong with the key."""
+    if settings.git_signing_key is None:
+        if settings.git_signing_passphrase is not None:
+            raise UsageError("there is a git_signing_passphrase, and no git_signing_key that it is for")
+        yield None
+        return
+    with temporary_folder() as folder, ExitStack() as stack:
+        signer = open_signer(
+            settings.git_signing_key, passphrase=settings.git_signing_passphrase, folder=folder
+        )
+        stack.callback(signer.close)
+        yield signer
+
+
+def open_git(settings: Settings, cancel: threading.Event, *, signer: Signer | None = None) -> GitStore:
     """The clones. Raises `UsageError` for what is wrong in the settings, with the cache, or with git."""
     folder = settings.cache / "git"
     credentials = git_credentials(settings)
@@ -152,6 +169,7 @@ def open_git(settings: Settings, cancel: threading.Event) -> GitStore:
         return GitStore(
             folder,
             identity=Identity(settings.git_author_name, settings.git_author_email),
+            signer=signer,
             credentials=credentials,
             timeout=settings.git_timeout,
             environment=_of_the_surroundings(_HANDED_ON_TO_GIT),

@@ -37,7 +37,8 @@ class Policy:
     """The rules that every decision follows.
 
     Applications in `argocd_namespaces` count; `exclusive` says that nothing but this controller pushes below
-    the backup prefix; `trusted` are prefixes of other backup registries, whose images are not external.
+    the backup prefix; `trusted` are prefixes of other backup registries, whose images are not external;
+    `signing_keys` are the ids of the OpenPGP key that commits are signed with, none where there is none.
     """
 
     mode: Mode
@@ -50,6 +51,7 @@ class Policy:
     trusted: tuple[Prefix, ...] = ()
     exclusive: bool = False
     unmanaged: Unmanaged = Unmanaged.REPORT
+    signing_keys: frozenset[str] = frozenset()
 
     def trusts(self, image: Reference) -> bool:
         """Whether the image lies in somebody's backup registry already, ours aside."""

@@ -19,10 +19,11 @@ from typing import TypeVar
 
 from gitops_backup.errors import one_line
 from gitops_backup.git.clone import Clone, Entry
-from gitops_backup.git.commits import Change, Identity, commit_stream
+from gitops_backup.git.commits import Change, Identity, commit_stream, signed_commit
 from gitops_backup.git.errors import BranchMissing, CloneDamaged, PushRejected, RepositoryUnavailable
 from gitops_backup.git.program import GitProgram
 from gitops_backup.git.remote import Remote
+from gitops_backup.git.signing import Signer
 
 LARGEST_FILE = 10 * 1024 * 1024
 """In bytes; a manifest is a thousandth of that."""
@@ -51,19 +52,28 @@ class Files:
 
 
 class Branch:
-    """One branch; threads may share it, and take turns.
+    """One branch; threads may share it, and take turns. Its commits are signed where there is a `signer`.
 
     Every method that needs the server raises what `Remote` raises, but never `CloneDamaged`.
     """
 
     def __init__(
-        self, name: str, *, remote: Remote, folder: Path, program: GitProgram, identity: Identity
+        self,
+        name: str,
+        *,
+        remote: Remote,
+        folder: Path,
+        program: GitProgram,
+        identity: Identity,
+        signer: Signer | None = None,
     ) -> None:
         self.name = name
         self._remote = remote
         self._folder = folder
         self._program = program
         self._identity = identity
+        self._signer = signer
+        self._last_signed = "", ""
         self._lock = threading.Lock()
         self._clone = Clone.adopt(folder, program=program)
         self._listed: tuple[str, dict[str, Entry]] | None = None
@@ -92,8 +102,9 @@ class Branch:
     def commit(self, parent: str, files: Mapping[str, bytes], *, message: str, when: datetime) -> str:
         """Make a commit on top of `parent`, a fetched commit, with new contents for files that it has.
 
-        Modes stay. Returns the commit's name, the same for the same arguments; `parent` itself, and no
-        commit, when it holds exactly these contents. Raises `ValueError` for a path that is no file there.
+        Modes stay. Returns the commit's name, the same for the same arguments (and for the same commit twice
+        in a row, whatever kind of key signs it); `parent` itself, and no commit, when it holds exactly these
+        contents. Raises `ValueError` for a path that is no file there, `SigningFailed`.
         """
         with self._lock:
             return self._healing(lambda: self._write(parent, files, message, when))
@@ -174,7 +185,16 @@ class Branch:
         stream = commit_stream(
             changes, parent=parent, ref=_PREPARED, message=message, identity=self._identity, when=when
         )
-        return self._ready().write(stream)
+        commit = self._ready().write(stream)
+        return commit if self._signer is None else self._signed(self._signer, commit, when)
+
+    def _signed(self, signer: Signer, commit: str, when: datetime) -> str:
+        clone = self._ready()
+        if self._last_signed[0] != commit:
+            content = clone.commit_object(commit)
+            signature = signer.sign(content, when=when)
+            self._last_signed = commit, clone.store_commit(signed_commit(content, signature))
+        return self._last_signed[1]
 
     def _push(self, commit: str, expected: str) -> None:
         clone = self._clone
@@ -219,6 +239,7 @@ class Branch:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._clone = None
         self._listed = None
+        self._last_signed = "", ""
 
 
 def branch_name(text: str) -> str:

@@ -144,6 +144,17 @@ class Clone:
             options = ("--quiet", "--force", "--done", "--date-format=raw")
             return self._run(repo, "fast-import", *options, given=stream).decode("ascii").strip()
 
+    def commit_object(self, commit: str) -> bytes:
+        """A commit that it holds, as git stores it."""
+        with self._opened() as repo:
+            return self._run(repo, "cat-file", "commit", commit)
+
+    def store_commit(self, content: bytes) -> str:
+        """Store a commit object, and return its name."""
+        with self._opened() as repo:
+            stored = self._run(repo, "hash-object", "-t", "commit", "-w", "--stdin", given=content)
+            return stored.decode("ascii").strip()
+
     @contextlib.contextmanager
     def _opened(self) -> Iterator[git.Repo]:
         with _damage():

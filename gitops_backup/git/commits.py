@@ -57,6 +57,13 @@ def commit_stream(
     return b"".join(parts)
 
 
+def signed_commit(commit: bytes, signature: bytes) -> bytes:
+    """A commit object with a signature of it as its last header, where git puts and finds it (gpgsig)."""
+    head, blank, message = commit.partition(b"\n\n")
+    lines = b"\n ".join(signature.strip().splitlines())
+    return head + b"\ngpgsig " + lines + blank + message
+
+
 def _quoted(path: str) -> bytes:
     escaped = path.encode().replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
     return b'"%s"' % escaped

@@ -21,16 +21,17 @@ from gitops_backup.git.credentials import GitCredentials
 from gitops_backup.git.program import GitProgram, check_version
 from gitops_backup.git.remote import Remote
 from gitops_backup.git.repository import RepositoryUrl
+from gitops_backup.git.signing import Signer
 
 
 class GitStore:
     """Branches of repositories, by URL; to be closed.
 
-    `identity` stands in the commits. `timeout` is for each conversation with a server, in seconds; when
-    `cancel` is set, those under way end. `environment` is handed on to them, for a proxy or an authority
-    (`HTTPS_PROXY`, `GIT_SSL_CAINFO`). `allow_file` lets `file://` URLs pass. Of more than `most_clones`
-    clones, those that were not opened for longest are removed. Raises `UsageError` where git is too old,
-    `ProgramMissing` where there is none.
+    `identity` stands in the commits, and `signer` signs them. `timeout` is for each conversation with a
+    server, in seconds; when `cancel` is set, those under way end. `environment` is handed on to them, for a
+    proxy or an authority (`HTTPS_PROXY`, `GIT_SSL_CAINFO`). `allow_file` lets `file://` URLs pass. Of more
+    than `most_clones` clones, those that were not opened for longest are removed. Raises `UsageError` where
+    git is too old, `ProgramMissing` where there is none.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class GitStore:
         folder: Path,
         *,
         identity: Identity,
+        signer: Signer | None = None,
         credentials: Sequence[GitCredentials] = (),
         timeout: float = 120.0,
         environment: Mapping[str, str] | None = None,
@@ -60,6 +62,7 @@ class GitStore:
             cancel=cancel,
         )
         self._identity = identity
+        self._signer = signer
         self._most_clones = most_clones
         # by use, the longest ago first; those that an earlier process left have no branch yet
         left = sorted(self._clones.iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
@@ -107,7 +110,14 @@ class GitStore:
 
     def _branch(self, name: str, remote: Remote, folder: Path) -> Branch:
         folder.mkdir(mode=0o700, exist_ok=True)
-        return Branch(name, remote=remote, folder=folder, program=self._program, identity=self._identity)
+        return Branch(
+            name,
+            remote=remote,
+            folder=folder,
+            program=self._program,
+            identity=self._identity,
+            signer=self._signer,
+        )
 
 
 def _take_slot(folder: Path) -> tuple[Path, IO[bytes]]:

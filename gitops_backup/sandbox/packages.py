@@ -1,4 +1,4 @@
-"""Programs that the distribution has: the registry, skopeo and Git.
+"""Programs that the distribution has: the registry, skopeo and Git, and gpg for tests of signatures.
 
 As root on Debian and what descends from it they are installed with apt. The registry's package would start a
 service that listens to everybody, so that package is only unpacked, into our cache. Elsewhere one line says
@@ -41,17 +41,30 @@ class Packages:
             registry = self._registry()
             if registry and not missing:
                 return registry
-            if not self.may_install or self._which("apt-get") is None:
-                raise UsageError(
-                    f"the sandbox needs programs that are not on PATH: "
-                    f"{', '.join([*missing, *([] if registry else ['docker-registry'])])}",
-                    hint="install your distribution's packages of these names",
-                )
-            self._run(["apt-get", "update", "-qq"])
-            if missing:
-                self.progress(f"installing {', '.join(missing)}")
-                self._run(["apt-get", "install", "-qq", "--no-install-recommends", *missing])
+            self._prepare([*missing, *([] if registry else ["docker-registry"])])
+            self._install(missing)
             return registry or self._unpack_registry()
+
+    def provide_gpg(self) -> None:
+        """Make sure that gpg and its agent are on PATH. Raises `UsageError`."""
+        with locked(self.cache / "bin" / ".packages", waiting=self._somebody_installs):
+            missing = [name for name in ("gpg", "gpg-agent") if self._which(name) is None]
+            if missing:
+                self._prepare(missing)
+                self._install(missing)
+
+    def _prepare(self, missing: Sequence[str]) -> None:
+        if not self.may_install or self._which("apt-get") is None:
+            raise UsageError(
+                f"programs are needed that are not on PATH: {', '.join(missing)}",
+                hint="install your distribution's packages of these names",
+            )
+        self._run(["apt-get", "update", "-qq"])
+
+    def _install(self, packages: Sequence[str]) -> None:
+        if packages:
+            self.progress(f"installing {', '.join(packages)}")
+            self._run(["apt-get", "install", "-qq", "--no-install-recommends", *packages])
 
     def _registry(self) -> Path | None:
         found = [path for name in _REGISTRY_NAMES if (path := self._which(name))]

@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -131,27 +130,27 @@ def test_a_lock_is_held_by_one_and_tells_by_whom(tmp_path: Path) -> None:
     assert holder(path) is None
 
 
-def _packages(folder: Path, programs: tuple[str, ...], *, may_install: bool) -> Callable[[], Path]:
+def _packages(folder: Path, programs: tuple[str, ...], *, may_install: bool) -> Packages:
     for name in programs:
         _executable(folder / "path" / name)
     environ = {"PATH": str(folder / "path")}
     cache = folder / "cache"
-    return Packages(cache=cache, environ=environ, progress=lambda _: None, may_install=may_install).provide
+    return Packages(cache=cache, environ=environ, progress=lambda _: None, may_install=may_install)
 
 
 @pytest.mark.parametrize("name", ["docker-registry", "registry"])
 def test_programs_on_path_are_used(tmp_path: Path, name: str) -> None:
     """The registry's goes by two names."""
-    provide = _packages(tmp_path, ("skopeo", "git", name), may_install=False)
-    assert provide() == tmp_path / "path" / name
+    packages = _packages(tmp_path, ("skopeo", "git", name), may_install=False)
+    assert packages.provide() == tmp_path / "path" / name
 
 
 @pytest.mark.parametrize("may_install", [False, True])
 def test_one_line_says_what_to_install(tmp_path: Path, may_install: bool) -> None:
     """Without the right to install, and as root where there is no apt."""
-    provide = _packages(tmp_path, ("git",), may_install=may_install)
+    packages = _packages(tmp_path, ("git",), may_install=may_install)
     with pytest.raises(UsageError, match=r"not on PATH: skopeo, docker-registry \(install") as missing:
-        provide()
+        packages.provide()
     assert "\n" not in str(missing.value)
 
 
@@ -168,8 +167,8 @@ if [ "$1" = download ]; then : > registry.deb; fi
 """
     _executable(tmp_path / "path" / "apt-get", apt)
     _executable(tmp_path / "path" / "dpkg-deb", unpack)
-    provide = _packages(tmp_path, ("git",), may_install=True)
-    registry = provide()
+    packages = _packages(tmp_path, ("git",), may_install=True)
+    registry = packages.provide()
     assert registry == tmp_path / "cache" / "bin" / "docker-registry"
     assert os.access(registry, os.X_OK)
     assert installed.read_text().splitlines() == [
@@ -177,3 +176,13 @@ if [ "$1" = download ]; then : > registry.deb; fi
         "install -qq --no-install-recommends skopeo",
         "download -qq docker-registry",
     ]
+    packages.provide_gpg()
+    assert installed.read_text().splitlines()[-1] == "install -qq --no-install-recommends gpg gpg-agent"
+
+
+def test_gpg_is_installed_where_it_is_missing_alone(tmp_path: Path) -> None:
+    """It is wanted together with its agent."""
+    _packages(tmp_path, ("gpg", "gpg-agent"), may_install=False).provide_gpg()
+    (tmp_path / "path" / "gpg-agent").unlink()
+    with pytest.raises(UsageError, match=r"not on PATH: gpg-agent \(install"):
+        _packages(tmp_path, ("gpg",), may_install=False).provide_gpg()
