@@ -1,17 +1,18 @@
 """One branch of a repository: look at its head, read files there, put a commit on top, push it.
 
-Nothing here merges and nothing is forced. A commit is made on a parent that the caller read, and is pushed
-only while the branch is still there; else the caller looks again and decides again.
+Nothing here merges, and nothing is forced that the caller did not see. A commit is made on a parent that the
+caller read, and is pushed only while the branch is still there; else the caller looks again and decides
+again. Where a pull request is to be made of it, it is pushed to a branch beside this one, in place of what
+the caller saw there.
 
 What is on this machine is a cache. When it turns out damaged in the middle of an operation, it is made anew
 and the operation taken again, once.
 """
 
-import hashlib
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from gitops_backup.git.errors import BranchMissing, CloneDamaged, PushRejected, 
 from gitops_backup.git.program import GitProgram
 from gitops_backup.git.remote import Remote
 from gitops_backup.git.signing import Signer
+from gitops_backup.git.tips import Tip, blob_name
 
 LARGEST_FILE = 10 * 1024 * 1024
 """In bytes; a manifest is a thousandth of that."""
@@ -77,6 +79,7 @@ class Branch:
         self._lock = threading.Lock()
         self._clone = Clone.adopt(folder, program=program)
         self._listed: tuple[str, dict[str, Entry]] | None = None
+        self._tip: Tip | None = None
 
     def fetch(self) -> Head:
         """Where the branch is now; what it holds there is on this machine then. Raises `BranchMissing`."""
@@ -123,6 +126,32 @@ class Branch:
         with self._lock:
             try:
                 self._push(commit, expected)
+            except CloneDamaged as error:
+                self._discard()
+                raise PushRejected(f"the clone of {self._remote.url} was lost: {error}") from error
+
+    def tip(self, name: str) -> Tip | None:
+        """What another branch of the repository is at; None where there is no such branch."""
+        with self._lock:
+            return self._healing(lambda: self._look_beside(branch_name(name)))
+
+    def push_beside(
+        self, name: str, commit: str | None, *, expected: str | None, options: Sequence[str] = ()
+    ) -> None:
+        """Put a commit made by `commit()` onto another branch in place of `expected`, or remove the branch.
+
+        For `expected`, None is for a branch that is not there. `options` are told to the server. Raises as
+        `push` does.
+        """
+        for each in (commit, expected):
+            if each is not None:
+                _check_name(each)
+        with self._lock:
+            clone = self._healing(self._ready)
+            try:
+                self._remote.push(
+                    branch_name(name), commit, expected=expected, out_of=clone.path, options=options
+                )
             except CloneDamaged as error:
                 self._discard()
                 raise PushRejected(f"the clone of {self._remote.url} was lost: {error}") from error
@@ -178,7 +207,7 @@ class Branch:
         changes = [
             Change(path=path, mode=entries[path].normal_mode, content=content)
             for path, content in files.items()
-            if entries[path].sha != _blob_name(content)
+            if entries[path].sha != blob_name(content)
         ]
         if not changes:
             return parent
@@ -208,6 +237,17 @@ class Branch:
         except CloneDamaged:
             # the commit is where it should be; what is wrong here must not look like a failed push
             self._discard()
+
+    def _look_beside(self, name: str) -> Tip | None:
+        try:
+            commit = self._remote.head(name)
+        except BranchMissing:
+            return None
+        if self._tip is None or self._tip.commit != commit:
+            clone = self._ready()
+            self._remote.fetch_beside(name, into=clone.path)
+            self._tip = clone.tip(commit, identity=self._identity)
+        return self._tip
 
     def _traced(self, commit: str) -> bool:
         folder = self._folder.with_name(f"{self._folder.name}-history")
@@ -240,6 +280,7 @@ class Branch:
         self._clone = None
         self._listed = None
         self._last_signed = "", ""
+        self._tip = None
 
 
 def branch_name(text: str) -> str:
@@ -266,7 +307,3 @@ def _check_name(commit: str) -> None:
     # git would take an empty one for a deletion, and others for options
     if not re.fullmatch(r"[0-9a-f]{40}", commit):
         raise ValueError(f"{commit!r} is not a commit's full name")
-
-
-def _blob_name(content: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()

@@ -20,8 +20,10 @@ from typing import Self
 import git
 
 from gitops_backup.errors import one_line
+from gitops_backup.git.commits import Identity
 from gitops_backup.git.errors import CloneDamaged
 from gitops_backup.git.program import GitProgram
+from gitops_backup.git.tips import Tip, changed_blobs
 
 _MOST_PACKS = 100
 # GitPython lets through what its parsers raise: it asserts, for one, that a ref's file is not empty
@@ -114,6 +116,20 @@ class Clone:
         """The parents of a commit that it holds."""
         with self._opened() as repo:
             return [str(parent.hexsha) for parent in repo.commit(commit).parents]
+
+    def tip(self, commit: str, *, identity: Identity) -> Tip:
+        """A commit that it holds together with its parents; `identity` is that of our own."""
+        with self._opened() as repo:
+            found = repo.commit(commit)
+            parents = [str(parent.hexsha) for parent in found.parents]
+            people = {f"{person.name} <{person.email}>" for person in (found.author, found.committer)}
+            differences = self._run(repo, "diff-tree", "-r", "-z", "--no-renames", *parents[:1], commit)
+            return Tip(
+                commit=commit,
+                message=str(found.message),
+                own=len(parents) == 1 and people == {str(identity)},
+                changed=changed_blobs(differences) if parents else {},
+            )
 
     def history(self) -> frozenset[str]:
         """The commits that its branch's head can be traced back to, as far as they were fetched."""

@@ -1,5 +1,6 @@
 """One repository on its server: which commit a branch is at, fetching it, pushing to it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,15 +50,28 @@ class Remote:
         """Bring the branch's head into a clone, with its files and without its history."""
         self._fetch(branch, "--depth=1", into=into)
 
+    def fetch_beside(self, branch: str, *, into: Path) -> None:
+        """Bring another branch's head into a clone, and the commit before it, with the files of both."""
+        self._fetch(branch, "--depth=2", into=into)
+
     def fetch_history(self, branch: str, *, into: Path, depth: int | None) -> None:
         """Bring the branch's last `depth` commits, or all; without files where the server can do that."""
         reach = "--unshallow" if depth is None else f"--depth={depth}"
         self._fetch(branch, "--filter=tree:0", reach, into=into)
 
-    def push(self, branch: str, commit: str, *, expected: str, out_of: Path) -> None:
-        """Move the branch from `expected` to `commit`, which must be its child, or leave it as it is.
+    def push(
+        self,
+        branch: str,
+        commit: str | None,
+        *,
+        expected: str | None,
+        out_of: Path,
+        options: Sequence[str] = (),
+    ) -> None:
+        """Move the branch from `expected` to `commit`, or leave it as it is.
 
-        Raises `PushRejected` where the branch is not at `expected`, and `PushForbidden`.
+        None stands for no branch: it is made, or removed. `options` are told to the server (git-push(1),
+        `--push-option`). Raises `PushRejected` where the branch is not at `expected`, and `PushForbidden`.
         """
         ref = f"{_BRANCHES}{branch}"
         # the lease refuses a branch that somebody moved back, where a plain push would undo that
@@ -65,10 +79,11 @@ class Remote:
             [
                 "push",
                 "--porcelain",
-                f"--force-with-lease={ref}:{expected}",
+                f"--force-with-lease={ref}:{expected or ''}",
+                *(f"--push-option={option}" for option in options),
                 "--",
                 self.url.address,
-                f"{commit}:{ref}",
+                f"{commit or ''}:{ref}",
             ],
             url=self.url,
             clone=out_of,
