@@ -21,6 +21,7 @@ from gitops_backup.cli.wiring import open_git, open_renderer, open_signing
 from gitops_backup.cluster.connection import Connection, connect
 from gitops_backup.cluster.resources import DAEMON_SETS, DEPLOYMENTS
 from gitops_backup.controller import foresight
+from gitops_backup.controller.along import Along
 from gitops_backup.domain.planning import Plan, decide
 from gitops_backup.domain.policy import Mode, Policy
 from gitops_backup.domain.workloads import Kind, WorkloadKey
@@ -28,7 +29,7 @@ from gitops_backup.errors import GitopsBackupError, UsageError
 from gitops_backup.report.changes import render_changes
 from gitops_backup.report.junit import render_junit
 from gitops_backup.report.markdown import render_markdown
-from gitops_backup.report.model import FileReport, Place, Report
+from gitops_backup.report.model import AlongReport, ContainerKey, FileReport, Obstacle, Place, Report
 from gitops_backup.report.renovate import render_renovate
 from gitops_backup.report.sarif import render_sarif
 from gitops_backup.report.table import render
@@ -167,8 +168,9 @@ def _report(
         policy=policy,
         backups=inventory,
         places={key: _place(place) for key, place in future.places.items()},
-        obstacles=future.obstacles,
+        obstacles=_obstacles(future, diff=diff),
         files=(_file(change) for change in future.changes if diff),
+        along=map(_along, future.along),
         problems=future.problems,
     )
 
@@ -204,8 +206,9 @@ def _offline_report(
         policy=policy,
         backups=foreseen.inventory,
         places={key: _place(place) for key, place in foreseen.future.places.items()},
-        obstacles=foreseen.future.obstacles,
+        obstacles=_obstacles(foreseen.future, diff=diff),
         files=(_file(change) for change in foreseen.future.changes if diff),
+        along=map(_along, foreseen.future.along),
         problems=foreseen.problems,
         assumed=not check_registry,
     )
@@ -219,6 +222,25 @@ def _place(place: foresight.Place) -> Place:
         path=place.path,
         line=place.line,
         line_before=place.line_before,
+    )
+
+
+def _obstacles(future: foresight.Future, *, diff: bool) -> dict[ContainerKey, Obstacle]:
+    return {
+        key: Obstacle(each.reason, each.message, each.difference if diff else "")
+        for key, each in future.obstacles.items()
+    }
+
+
+def _along(along: Along) -> AlongReport:
+    return AlongReport(
+        application=along.application,
+        kind=along.object.kind,
+        namespace=along.object.namespace,
+        name=along.object.name,
+        place=along.place,
+        image=along.before,
+        becomes=along.now,
     )
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
+from gitops_backup.controller.along import Along, along_of_edit, along_of_proof, unasked
 from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.parts import DueChange, Part
 from gitops_backup.controller.reading import RENDERED_AT_A_TIME, Readable, Reading, independent, read_sources
@@ -18,7 +19,7 @@ from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.applications import Application, Source
-from gitops_backup.sources.rendered_proof import proven
+from gitops_backup.sources.rendered_proof import NotExplained, proven
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import ObjectId, Refused, Replaced, Replacement, ShapeResult
 from gitops_backup.sources.shapes import edit_source, files_to_read, render_source
@@ -40,11 +41,12 @@ class Branch(Readable, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A change that cannot be made, and why."""
+    """A change that cannot be made, and why; `difference` shows what would be rendered, where that is why."""
 
     change: ImageChange
     reason: Reason
     message: str
+    difference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Draft:
 
     `before` and `files` have the bytes of each file that changes; `edited` is what changes with them, `done`
     what Git says already, `left` what cannot be changed; `places` says where each edited image is written.
+    `along` is what changes besides, by the same edits.
     """
 
     commit: str
@@ -70,6 +73,7 @@ class Draft:
     done: list[ImageChange] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     places: dict[ImageChange, Written] = field(default_factory=dict)
+    along: list[Along] = field(default_factory=list)
 
 
 def draft(
@@ -86,11 +90,13 @@ def draft(
     refused: dict[ImageChange, Left] = {}
     while True:
         made = _edited(commit, [part.without(refused) for part in parts], tree, reading, renderer)
-        odd = _disturbed(made, (*parts, *readers), tree, reading, renderer)
-        if not odd:
+        shown = _shown(made, (*parts, *readers), tree, reading, renderer)
+        if not shown.odd:
             made.left += refused.values()
+            asked = ((each.application, each.workload, each.container) for each in made.edited)
+            made.along = unasked([*made.along, *shown.along], asked)
             return made
-        refused |= odd
+        refused |= shown.odd
 
 
 def _edited(commit: str, parts: Sequence[Part], tree: Tree, reading: Reading, renderer: Renderer) -> Draft:
@@ -121,6 +127,7 @@ def _edited(commit: str, parts: Sequence[Part], tree: Tree, reading: Reading, re
         made.done += each.done
         made.left += each.left
         made.places |= each.places
+        made.along += each.along
     made.before = {path: reading.contents[path] for path in made.files}
     return made
 
@@ -129,31 +136,43 @@ def _copies(parts: Iterable[Part]) -> dict[Reference, str]:
     return {due.change.source: str(due.change.backup) for part in parts for due in part.due}
 
 
-def _disturbed(
-    made: Draft, parts: Sequence[Part], tree: Tree, reading: Reading, renderer: Renderer
-) -> dict[ImageChange, Left]:
-    """The changes in files from which an Application is rendered that would change in more than copies."""
+@dataclass(slots=True)
+class _Shown:
+    """What renderings before and after show: what changes in them, and which edits they speak against."""
+
+    odd: dict[ImageChange, Left] = field(default_factory=dict)
+    along: list[Along] = field(default_factory=list)
+
+
+def _shown(made: Draft, parts: Sequence[Part], tree: Tree, reading: Reading, renderer: Renderer) -> _Shown:
+    """What becomes of each Application that is rendered from a file that changes.
+
+    Edits of files from which one is rendered that would change in more than copies are odd.
+    """
     copies = {change.source: str(change.backup) for change in made.edited}
     after = {**reading.contents, **made.files}
-    found: dict[ImageChange, Left] = {}
+    found = _Shown()
     for number, source, read in reading.rendered:
         # the edited ones again, too: only the copies of what is edited here are asked for before a push
         touched = read & made.files.keys()
         if not touched:
             continue
         application = parts[number].application
+        name = f"{application.namespace}/{application.name}"
         render = partial(render_source, application, source, tree=tree, renderer=renderer)
         try:
             before = render(contents=reading.contents)
             again = partial(render, contents=reading.contents, again=True)
-            proven(before, render(contents=after), copies=copies, again=again)
+            proof = proven(before, render(contents=after), copies=copies, again=again)
         except GitopsBackupError as error:
-            who = f"the Application {application.namespace}/{application.name}"
+            difference = error.difference if isinstance(error, NotExplained) else ""
             for change in made.edited:
                 path = made.places[change].path
                 if path in touched:
-                    message = f"{one_line(path)} is read for {who}, too: {error.message}"
-                    found[change] = Left(change, Reason.PROOF_FAILED, message)
+                    message = f"{one_line(path)} is read for the Application {name}, too: {error.message}"
+                    found.odd[change] = Left(change, Reason.PROOF_FAILED, message, difference)
+        else:
+            found.along += along_of_proof(name, proof)
     return found
 
 
@@ -188,13 +207,14 @@ class _Editing:
                 change = wanted.pop(replaced.replacement)
                 self.made.edited.append(change)
                 self.made.places[change] = Written(replaced.path, replaced.line)
+                self.made.along += along_of_edit(change.application, replaced)
             self.made.done += [wanted.pop(each) for each in result.done if each in wanted]
             why |= {refusal.replacement: refusal for refusal in result.refused}
         for replacement, change in wanted.items():
             refusal = why.get(replacement)
             if refusal is not None and not (part.elsewhere and refusal.reason == Reason.NOT_FOUND_IN_SOURCE):
                 explained = _explained(refusal, part, self.reading.refused)
-                self.made.left.append(Left(change, refusal.reason, explained))
+                self.made.left.append(Left(change, refusal.reason, explained, refusal.difference))
 
     def _in_passing(
         self, application: Application, source: Source, done: Sequence[Replacement]

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from gitops_backup.controller.along import Along
 from gitops_backup.controller.drafting import Draft, draft
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.messages import ImageChange
@@ -23,7 +24,14 @@ ContainerKey = tuple[str, WorkloadKey, str]
 
 Several Applications may deploy what has the same name, each to a cluster of its own.
 """
-Obstacle = tuple[Reason, str]
+
+
+class Obstacle(NamedTuple):
+    """Why a container's image is written nowhere; `difference` shows what else would be rendered."""
+
+    reason: Reason
+    message: str
+    difference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +62,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Future:
-    """What would be written, where, and what stands in the way of it; changes are sorted, Git's first."""
+    """What would be written, where, and what stands in the way of it; changes are sorted, Git's first.
+
+    `along` is what changes together with what is asked for.
+    """
 
     places: Mapping[ContainerKey, Place] = field(default_factory=dict)
     obstacles: Mapping[ContainerKey, Obstacle] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
+    along: tuple[Along, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -88,6 +100,7 @@ def foresee(plan: Plan, inventory: Inventory, git: Git, *, renderer: Renderer) -
         places=looks.places,
         obstacles=looks.obstacles(),
         changes=(*looks.changes, *(patch for patch in patches if patch.diff)),
+        along=tuple(looks.along),
         problems=tuple(looks.problems),
     )
 
@@ -98,6 +111,7 @@ class _Looks:
     def __init__(self, git: Git, renderer: Renderer) -> None:
         self.places: dict[ContainerKey, Place] = {}
         self.changes: list[Change] = []
+        self.along: list[Along] = []
         self.problems: list[str] = []
         self._git = git
         self._renderer = renderer
@@ -172,6 +186,7 @@ class _Looks:
         return problem
 
     def _keep(self, target: Target, branch: Readable, drafted: Draft) -> None:
+        self.along += drafted.along
         for path in sorted(drafted.files):
             diff = unified_diff(path, drafted.before[path], drafted.files[path])
             self.changes.append(Change(target, branch.name, drafted.commit, path, diff))
@@ -188,17 +203,18 @@ class _Looks:
                 line_before=before[written.path](written.line),
             )
         for left in drafted.left:
-            self._said.setdefault(_key(left.change), []).append((left.reason, left.message))
+            obstacle = Obstacle(left.reason, left.message, left.difference)
+            self._said.setdefault(_key(left.change), []).append(obstacle)
         for change in drafted.done:
             message = f"{branch.name} names the backup already; the Application is not synced"
-            self._said.setdefault(_key(change), []).append((Reason.AWAITING_SYNC, message))
+            self._said.setdefault(_key(change), []).append(Obstacle(Reason.AWAITING_SYNC, message))
 
     def _say(self, due: Iterable[DueChange], reason: Reason, message: str) -> None:
         for each in due:
-            self._said.setdefault(_key(each.change), []).append((reason, message))
+            self._said.setdefault(_key(each.change), []).append(Obstacle(reason, message))
 
 
-_NOWHERE = Reason.NOT_FOUND_IN_SOURCE, "none of the Application's sources describes it"
+_NOWHERE = Obstacle(Reason.NOT_FOUND_IN_SOURCE, "none of the Application's sources describes it")
 # with several sources, what is wrong with one of them need not be why a workload is found in none
 _VAGUE = (
     Reason.REPOSITORY_UNAVAILABLE,
@@ -210,7 +226,7 @@ _VAGUE = (
 
 
 def _vagueness(obstacle: Obstacle) -> int:
-    return _VAGUE.index(obstacle[0]) + 1 if obstacle[0] in _VAGUE else 0
+    return _VAGUE.index(obstacle.reason) + 1 if obstacle.reason in _VAGUE else 0
 
 
 def _key(change: ImageChange) -> ContainerKey:

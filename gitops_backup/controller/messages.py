@@ -1,14 +1,15 @@
-"""What a commit says about itself: how much it changes, and each image with its backup and its record."""
+"""What a commit says of itself: how much it changes, each image with its backup and its record, and where."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from gitops_backup.controller.along import Along
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.workloads import WorkloadKey
 from gitops_backup.errors import count
 
-_MOST_NAMED_WORKLOADS = 5
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,11 @@ class ImageChange:
     digest: str
 
 
-def commit_message(changes: Sequence[ImageChange]) -> str:
-    """The message of a commit that makes these changes: the same for the same changes, in any order."""
+def commit_message(changes: Sequence[ImageChange], along: Iterable[Along] = ()) -> str:
+    """The message of a commit that makes these changes: the same for the same changes, in any order.
+
+    `along` is what changes together with them.
+    """
     by_source: dict[str, list[ImageChange]] = {}
     for change in sorted(changes, key=lambda c: (str(c.source), c.workload, c.container)):
         by_source.setdefault(str(change.source), []).append(change)
@@ -36,15 +40,26 @@ def commit_message(changes: Sequence[ImageChange]) -> str:
         f"chore(images): use backups for {count(len(by_source), 'image')}"
         f" in {count(len(applications), 'application')}"
     )
-    body = "\n".join(_line(group) for group in by_source.values())
+    others: dict[str, list[str]] = {}
+    for each in sorted(along):
+        others.setdefault(str(Reference.parse(each.before)), []).append(str(each))
+    body = "\n".join(_line(group, others.get(source, ())) for source, group in by_source.items())
     trailers = "\n".join(f"Image-Backup: {object_name(group[0].source)}" for group in by_source.values())
     return f"{title}\n\n{body}\n\n{trailers}\n"
 
 
-def _line(group: Sequence[ImageChange]) -> str:
+def _line(group: Sequence[ImageChange], others: Sequence[str]) -> str:
     first = group[0]
-    workloads = list(dict.fromkeys(str(change.workload) for change in group))
-    named = ", ".join(workloads[:_MOST_NAMED_WORKLOADS])
-    rest = len(workloads) - _MOST_NAMED_WORKLOADS
+    lines = [f"- {first.source} -> {first.backup}", first.digest]
+    lines.append(_some(", ", [str(change.workload) for change in group]))
+    if others:
+        lines.append(f"also: {_some('; ', others)}")
+    return "\n  ".join(lines)
+
+
+def _some(separator: str, names: Sequence[str]) -> str:
+    """The first few, each once, and how many there are besides."""
+    different = list(dict.fromkeys(names))
+    rest = len(different) - _MOST_NAMED
     more = f" and {rest} more" if rest > 0 else ""
-    return f"- {first.source} -> {first.backup}\n  {first.digest}\n  {named}{more}"
+    return separator.join(different[:_MOST_NAMED]) + more

@@ -261,9 +261,8 @@ class RepositoryReconciler(Reconciler):
 
     def _commit(self, branch: Branch, drafted: Draft, target: Target) -> None:
         now = self._made_before(drafted) or self.now()
-        commit = branch.commit(
-            drafted.commit, drafted.files, message=commit_message(drafted.edited), when=now
-        )
+        message = commit_message(drafted.edited, drafted.along)
+        commit = branch.commit(drafted.commit, drafted.files, message=message, when=now)
         names = {object_name(change.source) for change in drafted.edited}
         for change in drafted.edited:
             self._note(change, commit, drafted.commit, now)

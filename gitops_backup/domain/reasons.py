@@ -170,12 +170,12 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "A file of the source cannot be read as YAML or JSON.", "Correct the file at the place that is named."
     ),
     Reason.SHARED_SCALAR: Explanation(
-        "The image is written once, behind an anchor, for uses that must not change with it.",
-        "Write the image out at each place that uses the anchor.",
+        "The text that names the image is used for something else as well, which must not change with it.",
+        "Give the image a key of its own, or write it out at each place that uses the anchor.",
     ),
     Reason.PROOF_FAILED: Explanation(
-        "The edited file would differ from the old one in more than its images.",
-        "Change the image in the source by hand, and report the file's shape.",
+        "With the edit, the file or what is rendered of it would differ in more than its images.",
+        "See what would differ with gitops-backup report --diff, and change the image in the source by hand.",
     ),
     Reason.OVERRIDDEN: Explanation(
         "The live Application sets this image itself, so a change in Git would have no effect.",

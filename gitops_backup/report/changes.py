@@ -1,16 +1,19 @@
 """The changes of a report as text: patches that `git apply` takes as they are, and what people want to know.
 
 What is no part of a patch begins with `#`. So do the changes of workloads in the cluster, which have no file
-that a patch could change.
+that a patch could change, and what would be rendered of edits that are not made because of just that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
+from gitops_backup.errors import one_line
 from gitops_backup.report.model import FileReport, Report
 
 _COLOURS = {"-": "31", "+": "32", "@": "36"}
 _SHOWN_OF_A_COMMIT = 12
+_MOST_NAMED = 5
 
 
 def render_changes(report: Report, *, colours: bool) -> str:
@@ -30,6 +33,35 @@ def _lines(report: Report) -> Iterator[str]:
             # of a file's lines only the line feed is an end
             lines = file.diff.removesuffix("\n").split("\n")
             yield from lines if file.repository is not None else _remarks(file, lines)
+    for number, (difference, users) in enumerate(_differences(report).items()):
+        if number or report.files:
+            yield ""
+        yield f"# not made ({users[0].reason}), because of what would be rendered; for {_listed(users)}:"
+        yield from (f"#   {line}" for line in difference.removesuffix("\n").split("\n"))
+
+
+class _User(NamedTuple):
+    """Whose image is not rewritten, and why."""
+
+    name: str
+    reason: str
+
+
+def _differences(report: Report) -> dict[str, list[_User]]:
+    """What would be rendered of edits that are not made, and whom they would be for."""
+    found: dict[str, list[_User]] = {}
+    for workload in report.workloads:
+        for container in workload.containers:
+            if container.difference:
+                name = one_line(f"{workload.key}, container {container.name}")
+                user = _User(name, str(container.reason))
+                found.setdefault(container.difference, []).append(user)
+    return found
+
+
+def _listed(users: Sequence[_User]) -> str:
+    shown = "; ".join(user.name for user in users[:_MOST_NAMED])
+    return shown if len(users) <= _MOST_NAMED else f"{shown}; and {len(users) - _MOST_NAMED} more"
 
 
 def _heading(file: FileReport) -> str:

@@ -21,7 +21,8 @@ _MARK = re.compile(r"([\\`*_\[\]<>|~#&])")
 
 def render_markdown(report: Report) -> str:
     """The report: its numbers, the images, the reasons, and, where they are in it, the changes."""
-    blocks = (_heading(report), _images(report), _reasons(report), _problems(report), _changes(report))
+    said = (_along(report), _reasons(report), _problems(report))
+    blocks = (_heading(report), _images(report), *said, _changes(report))
     return "\n".join("\n".join([*block, ""]) for block in map(list, blocks) if block)
 
 
@@ -63,6 +64,15 @@ def _containers(report: Report, image: ImageReport) -> list[ContainerReport]:
         for container in workload.containers
         if container.backup == image.backup and container.standing != Standing.LEFT_ALONE
     ]
+
+
+def _along(report: Report) -> Iterator[str]:
+    for each in report.along[:_MOST_NAMED]:
+        place = f"{_code(f'{each.kind} {each.namespace}/{each.name}')}, {_code(each.place)}"
+        yield f"- **Also changes**: {place}: {_code(each.image)} becomes {_code(each.becomes)}"
+    rest = len(report.along) - _MOST_NAMED
+    if rest > 0:
+        yield f"- **Also changes**: {count(rest, 'more place')}"
 
 
 def _reasons(report: Report) -> Iterator[str]:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -28,6 +28,14 @@ ASSUMED = "Assumed"
 """The state of an image whose copy is taken to be there, with nobody asked."""
 
 FORMAT: Literal["gitops-backup/report/v1"] = "gitops-backup/report/v1"
+
+
+class Obstacle(NamedTuple):
+    """Why a container's image cannot be written in Git; `difference` shows what would be rendered."""
+
+    reason: Reason
+    message: str
+    difference: str = ""
 
 
 class Standing(StrEnum):
@@ -97,6 +105,8 @@ class ContainerReport(_Part):
     """What a person can do."""
     place: Place | None
     """Where it is written in Git, where that was looked up."""
+    difference: str = ""
+    """What would be rendered otherwise, as a diff, where that is the reason and diffs were asked for."""
 
     @property
     def standing(self) -> Standing:
@@ -162,6 +172,25 @@ class FileReport(_Part):
     """The change as a unified diff."""
 
 
+class AlongReport(_Part):
+    """A place that changes because the same text feeds it, though nobody asked for that."""
+
+    application: str
+    """The Application, as namespace/name."""
+    kind: str
+    """The object's kind."""
+    namespace: str
+    """Its namespace."""
+    name: str
+    """Its name."""
+    place: str
+    """Its container, or the place in it."""
+    image: str
+    """What stands there."""
+    becomes: str
+    """What would stand there."""
+
+
 class Summary(_Part):
     """The report in numbers."""
 
@@ -208,6 +237,8 @@ class Report(_Part):
     """Each workload."""
     files: tuple[FileReport, ...] = ()
     """What would be changed, where diffs were asked for."""
+    along: tuple[AlongReport, ...] = ()
+    """What would change together with that, such as a StatefulSet that is fed by the same value."""
     problems: tuple[str, ...] = ()
     """What could not be looked at: repositories, files."""
 
@@ -226,8 +257,9 @@ class Report(_Part):
         policy: Policy,
         backups: Backups,
         places: Mapping[ContainerKey, Place],
-        obstacles: Mapping[ContainerKey, tuple[Reason, str]],
+        obstacles: Mapping[ContainerKey, Obstacle],
         files: Iterable[FileReport] = (),
+        along: Iterable[AlongReport] = (),
         problems: Iterable[str] = (),
         assumed: bool = False,
     ) -> Self:
@@ -247,6 +279,7 @@ class Report(_Part):
             images=images,
             workloads=workloads,
             files=tuple(files),
+            along=tuple(along),
             problems=tuple(problems),
         )
 
@@ -268,7 +301,7 @@ _PASSING = frozenset(
 _NOT_COPIED = (Reason.BACKUP_PENDING, EXPLANATIONS[Reason.BACKUP_PENDING].meaning)
 
 
-def _obstructed(plan: WorkloadPlan, obstacles: Mapping[ContainerKey, tuple[Reason, str]]) -> WorkloadPlan:
+def _obstructed(plan: WorkloadPlan, obstacles: Mapping[ContainerKey, Obstacle]) -> WorkloadPlan:
     """The plan of a workload with what Git has to say: a rewrite that cannot be made is blocked."""
     return replace(
         plan,
@@ -281,11 +314,11 @@ def _key(plan: WorkloadPlan, use: Use) -> ContainerKey:
     return application, plan.workload.key, use.container.name
 
 
-def _held_up(use: Use, obstacle: tuple[Reason, str] | None) -> Use:
+def _held_up(use: Use, obstacle: Obstacle | None) -> Use:
     if obstacle is None:
         return use
     action = Action.BLOCKED if use.action == Action.REWRITE else use.action
-    return replace(use, action=action, reason=obstacle[0], message=obstacle[1])
+    return replace(use, action=action, reason=obstacle.reason, message=obstacle.message)
 
 
 def _workload(
@@ -293,7 +326,7 @@ def _workload(
     backups: Backups,
     *,
     places: Mapping[ContainerKey, Place],
-    obstacles: Mapping[ContainerKey, tuple[Reason, str]],
+    obstacles: Mapping[ContainerKey, Obstacle],
     assumed: bool,
 ) -> WorkloadReport:
     key = plan.workload.key
@@ -308,7 +341,7 @@ def _workload(
                 plan,
                 backups,
                 place=places.get(_key(plan, use)),
-                obstructed=_key(plan, use) in obstacles,
+                obstacle=obstacles.get(_key(plan, use)),
                 assumed=assumed,
             )
             for use in plan.uses
@@ -322,7 +355,7 @@ def _container(
     backups: Backups,
     *,
     place: Place | None,
-    obstructed: bool,
+    obstacle: Obstacle | None,
     assumed: bool,
 ) -> ContainerReport:
     record = _record(use, backups)
@@ -331,7 +364,7 @@ def _container(
     kept = verified and not (assumed and use.external)
     coming = use.external and use.action in {Action.COPY, Action.WAIT, Action.REWRITE}
     reason, message = use.reason, use.message
-    if coming and not obstructed and plan.route is None:
+    if coming and obstacle is None and plan.route is None:
         reason, message = plan.blocked, plan.message
     elif reason is None and use.action == Action.KEEP and use.source is not None and not verified:
         reason, message = record.failure() if record is not None else _NOT_COPIED
@@ -344,11 +377,12 @@ def _container(
         backup=str(use.backup) if use.backup is not None else None,
         digest=record.status.digest if record is not None and verified and not assumed else None,
         action=use.action,
-        then=plan.route if coming and not obstructed else None,
+        then=plan.route if coming and obstacle is None else None,
         reason=reason,
         message=message,
         remedy=EXPLANATIONS[reason].remedy if reason is not None else "",
         place=place,
+        difference=obstacle.difference if obstacle is not None else "",
     )
 
 

@@ -28,8 +28,9 @@ _LONGEST_TEXT = 2000
 def render(report: Report, *, width: int | None, colours: bool) -> str:
     """The report as text; `width` is in characters, None for lines as long as they need to be."""
     text = _Text(report, width, colours)
-    blocks = (text.containers(), text.images(), text.reasons(), text.repositories(), text.problems())
-    return "\n".join("\n".join([*block, ""]) for block in (*blocks, text.summary()) if block)
+    said = (text.reasons(), text.repositories(), text.problems(), text.summary())
+    blocks = (text.containers(), text.images(), text.along(), *said)
+    return "\n".join("\n".join([*block, ""]) for block in blocks if block)
 
 
 class _Text:
@@ -64,6 +65,13 @@ class _Text:
             for image in self._report.images
         ]
         return self._columns(("IMAGE", "COPY", "WORKLOADS", "BACKUP"), rows)
+
+    def along(self) -> list[str]:
+        rows = [
+            (f"{each.kind} {each.namespace}/{each.name}", each.place, each.image, each.becomes)
+            for each in self._report.along
+        ]
+        return self._columns(("ALSO CHANGES", "WHERE", "IMAGE", "BECOMES"), rows)
 
     def reasons(self) -> list[str]:
         lines: list[str] = []

@@ -7,6 +7,7 @@ from typing import NamedTuple, Self
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import WorkloadKey
+from gitops_backup.errors import one_line
 
 
 class ObjectId(NamedTuple):
@@ -18,7 +19,7 @@ class ObjectId(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
+        return one_line(f"{self.kind} {self.namespace}/{self.name}")
 
     @classmethod
     def of(cls, workload: WorkloadKey) -> Self:

@@ -1,5 +1,5 @@
-"""A real renderer for drafts."""
+"""Real renderers for drafts."""
 
-from tests.rendering.programs import kustomize, renderer
+from tests.rendering.programs import helm, helm_renderer, kustomize, renderer
 
-__all__ = ["kustomize", "renderer"]
+__all__ = ["helm", "helm_renderer", "kustomize", "renderer"]

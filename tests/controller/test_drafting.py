@@ -17,7 +17,7 @@ _URL = "https://git.example/shop"
 _NGINX, _REDIS = "bak.example/m/library_nginx:1.25", "bak.example/m/library_redis:7"
 
 
-def _due(workload: Workload, application: str = "argocd/shop") -> tuple[DueChange, ...]:
+def _due(workload: Workload, application: str) -> tuple[DueChange, ...]:
     changes = []
     for container in workload.containers:
         image = Reference.parse(container.image)
@@ -35,7 +35,8 @@ def _due(workload: Workload, application: str = "argocd/shop") -> tuple[DueChang
 
 def part_of(made: Application, *workloads: Workload, elsewhere: bool = False) -> Part:
     """What is due for an Application: every image of these workloads."""
-    return Part(made, made.sources, tuple(due for w in workloads for due in _due(w)), elsewhere)
+    name = f"{made.namespace}/{made.name}"
+    return Part(made, made.sources, tuple(due for w in workloads for due in _due(w, name)), elsewhere)
 
 
 def _shop(*paths: str) -> Application:

@@ -1,9 +1,11 @@
 """Commit messages: title, a line for each image, trailers; the same for the same changes."""
 
+from gitops_backup.controller.along import Along
 from gitops_backup.controller.messages import ImageChange, commit_message
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import Naming
 from gitops_backup.domain.workloads import WorkloadKey
+from gitops_backup.sources.replacements import ObjectId
 
 _NAMING = Naming.below("bak.example/m")
 _DIGEST = "sha256:" + "a" * 64
@@ -51,3 +53,20 @@ def test_the_order_of_the_changes_does_not_matter() -> None:
     """Taking a step twice makes the same commit."""
     changes = [change("nginx:1.25", "b"), change("quay.io/a/b:1", "a"), change("nginx:1.25", "a")]
     assert commit_message(changes) == commit_message(changes[::-1])
+
+
+def test_what_changes_along_is_named_with_its_image() -> None:
+    """In one line for each image, which stays short; the same object of two Applications is one."""
+
+    def along(number: int, image: str, application: str) -> Along:
+        owner = ObjectId("apps", "StatefulSet", "shop", f"db-{number}")
+        return Along(application, owner, "container db", image, "bak")
+
+    applications = "argocd/shop", "argocd/other"
+    found = [along(number, "nginx:1.25", name) for number in range(7) for name in applications]
+    changes = [change("nginx:1.25", "web"), change("quay.io/a/b:1", "web")]
+    message = commit_message(changes, [*found, along(0, "quay.io/a/b:1", "argocd/shop")])
+    assert message.count("  also: ") == 2
+    assert "  Deployment/shop/web\n  also: StatefulSet shop/db-0, container db; StatefulSet" in message
+    assert "StatefulSet shop/db-4, container db and 2 more\n" in message
+    assert "  also: StatefulSet shop/db-0, container db\n\nImage-Backup: " in message

@@ -4,7 +4,7 @@ from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import Rollout
 from gitops_backup.report.model import FileReport, Place, Report
 from tests.controller.cluster import backup, policy, workload
-from tests.report.reports import OURS, deployed, report
+from tests.report.reports import OURS, also_changes, deployed, report
 
 HARM = "a`b``c|d\n@all <b>x</b> [y](z)\x1b[31m"
 """What ends code, cells, lines and elements, mentions somebody, links, and paints a terminal."""
@@ -12,6 +12,7 @@ HARM = "a`b``c|d\n@all <b>x</b> [y](z)\x1b[31m"
 ODD_PATH = "a b/ü%|`\udcff.yaml"
 """A path in Git that is no UTF-8."""
 
+_DIFF = f"--- ConfigMap shop/odd\n+++ ConfigMap shop/odd\n@@ data.command @@\n-run nginx:1.25\n+run {OURS}\n"
 _REPOSITORY = "https://git.example/shop"
 _COMMIT = "c" * 40
 
@@ -21,21 +22,26 @@ def everything() -> Report:
     web = workload("web", "nginx:1.25", "redis:7", init=["quay.io/acme/tool:2"])
     api = workload("api", "nginx:1.25")
     lost = workload("lost", "ghcr.io/acme/lost:1")
+    odd = workload("odd", "nginx:1.25")
     return report(
         web,
         api,
         lost,
+        odd,
         workload("kept", OURS),
         workload("late", "redis:7", available=False, rollout=Rollout.NOT_READY, kind="DaemonSet"),
         workload("proxy", "nginx:1.25", namespace="kube-system"),
         backup("nginx:1.25"),
-        deployed(web, api, lost),
+        deployed(web, api, lost, odd),
         rules=policy(),
         places={
             "web": _place("base/kustomization.yaml", 9, 2),
             "api": _place("base/kustomization.yaml", 9, 2),
         },
-        obstacles={"lost": (Reason.UNSUPPORTED_SOURCE, "the source is rendered by a plugin from lost")},
+        obstacles={
+            "lost": (Reason.UNSUPPORTED_SOURCE, "the source is rendered by a plugin from lost"),
+            "odd": (Reason.PROOF_FAILED, "odd/values.yaml, line 3: more than images would change", _DIFF),
+        },
         files=[
             FileReport(
                 repository=_REPOSITORY,
@@ -44,6 +50,10 @@ def everything() -> Report:
                 path="a.yaml",
                 diff="diff --git a/a.yaml b/a.yaml\n--- a/a.yaml\n+++ b/a.yaml\n@@ -1 +1 @@\n-a\n+b\n",
             )
+        ],
+        along=[
+            also_changes("StatefulSet", "db", "container db"),
+            also_changes("ConfigMap", "web", "data.image"),
         ],
         problems=["argocd/made: the source is rendered by a plugin from made"],
     )
@@ -64,6 +74,7 @@ def harmful() -> Report:
                 repository=_REPOSITORY, branch="main", commit=_COMMIT, path=ODD_PATH, diff="+```\n+x\n"
             )
         ],
+        along=[also_changes(HARM, HARM, HARM)],
         problems=[HARM],
     )
 

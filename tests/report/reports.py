@@ -9,7 +9,7 @@ from gitops_backup.domain.planning import plan
 from gitops_backup.domain.policy import Mode, Policy
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import Workload
-from gitops_backup.report.model import ContainerKey, Place, Report
+from gitops_backup.report.model import AlongReport, ContainerKey, Obstacle, Place, Report
 from gitops_backup.sources.applications import Application
 from tests.controller.cluster import application, inventory, policy, source
 
@@ -23,7 +23,7 @@ def report(
     *things: Workload | ImageBackup | Application,
     rules: Policy = _DIRECT,
     places: Mapping[str, Place] | None = None,
-    obstacles: Mapping[str, tuple[Reason, str]] | None = None,
+    obstacles: Mapping[str, tuple[Reason, str] | tuple[Reason, str, str]] | None = None,
     **more: Any,
 ) -> Report:
     """The report of a cluster that has these; `places` and `obstacles` are of workloads' first containers."""
@@ -34,7 +34,7 @@ def report(
         policy=rules,
         backups=known,
         places={keys[name]: place for name, place in (places or {}).items()},
-        obstacles={keys[name]: why for name, why in (obstacles or {}).items()},
+        obstacles={keys[name]: Obstacle(*why) for name, why in (obstacles or {}).items()},
         **more,
     )
 
@@ -55,3 +55,16 @@ def place(path: str, line: int, repository: str = "https://git.example/shop", br
 def deployed(*workloads: Workload) -> Application:
     """The Application that deploys these."""
     return application("shop", source("https://git.example/shop"), of=workloads)
+
+
+def also_changes(kind: str, name: str, place: str) -> AlongReport:
+    """A place that changes along with a use of `nginx:1.25`."""
+    return AlongReport(
+        application="argocd/shop",
+        kind=kind,
+        namespace="shop",
+        name=name,
+        place=place,
+        image="nginx:1.25",
+        becomes=OURS,
+    )

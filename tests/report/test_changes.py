@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from gitops_backup.domain.reasons import Reason
 from gitops_backup.process import Completed, run
 from gitops_backup.report.changes import render_changes
 from gitops_backup.report.model import FileReport
 from gitops_backup.sources.edits import unified_diff
-from tests.report.reports import report
+from tests.controller.cluster import policy, workload
+from tests.report.reports import deployed, report
 
 _SHOP = "https://git.example/shop"
 _COMMIT = "c" * 40
@@ -95,6 +97,27 @@ def test_a_patch_of_a_workload_alone_is_no_patch_for_git(tmp_path: Path) -> None
         b"No valid patches in input"
         in _apply(tmp_path, render_changes(report(files=[_PATCH]), colours=False)).stderr
     )
+
+
+def test_what_would_be_rendered_is_told_once_for_all_whom_it_is_about(tmp_path: Path) -> None:
+    """Behind the patches, as remarks, which `git apply` passes over."""
+    (tmp_path / "apps").mkdir()
+    (tmp_path / "apps" / "web.yaml").write_bytes(b"a\nimage: x:1\n")
+    why = Reason.PROOF_FAILED, "web.yaml, line 1: more than images would change", "--- A\n+++ A\n-x\n+y\n"
+    things = [workload(name, "nginx:1.25") for name in ("web", "api", "db")]
+    obstacles = {"web": why, "api": why, "db": (*why[:2], "--- B\n-z\n")}
+    made = report(*things, deployed(*things), rules=policy(), obstacles=obstacles, files=[_WEB])
+    text = render_changes(made, colours=False)
+    assert text.endswith(
+        "\n"
+        "# not made (ProofFailed), because of what would be rendered; for Deployment/shop/api, container c0; "
+        "Deployment/shop/web, container c0:\n"
+        "#   --- A\n#   +++ A\n#   -x\n#   +y\n"
+        "\n"
+        "# not made (ProofFailed), because of what would be rendered; for Deployment/shop/db, container c0:\n"
+        "#   --- B\n#   -z\n"
+    )
+    assert _apply(tmp_path, text).returncode == 0
 
 
 def test_colours_are_those_of_git() -> None:

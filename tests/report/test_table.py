@@ -11,7 +11,7 @@ from gitops_backup.domain.workloads import Rollout
 from gitops_backup.report.model import Report
 from gitops_backup.report.table import render
 from tests.controller.cluster import backup, failed, policy, workload
-from tests.report.reports import OURS, deployed, place, report
+from tests.report.reports import OURS, also_changes, deployed, place, report
 
 _GOLDEN = Path(__file__).parent / "golden"
 _WEB = workload("web", "nginx:1.25")
@@ -34,6 +34,7 @@ def everything() -> Report:
         deployed(web, api),
         rules=policy(),
         places={"web": place("apps/web.yaml", 12), "api": place("api.yaml", 3, "https://git.example/api")},
+        along=[also_changes("StatefulSet", "db", "container db")],
         problems=["https://git.example/x: it is away"],
     )
 
