@@ -14,16 +14,24 @@ from typing import Protocol
 from gitops_backup.controller.along import Along, along_of_edit, along_of_proof, unasked
 from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.parts import DueChange, Part
-from gitops_backup.controller.reading import RENDERED_AT_A_TIME, Readable, Reading, independent, read_sources
+from gitops_backup.controller.reading import (
+    RENDERED_AT_A_TIME,
+    Elsewhere,
+    Readable,
+    Reading,
+    independent,
+    read_sources,
+)
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.applications import Application, Source
+from gitops_backup.sources.mounts import Mounts
 from gitops_backup.sources.rendered_proof import NotExplained, proven
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import ObjectId, Refused, Replaced, Replacement, ShapeResult
 from gitops_backup.sources.shapes import edit_source, files_to_read, render_source
-from gitops_backup.sources.trees import Tree, folder_of
+from gitops_backup.sources.trees import folder_of
 
 
 class Branch(Readable, Protocol):
@@ -63,7 +71,7 @@ class Draft:
 
     `before` and `files` have the bytes of each file that changes; `edited` is what changes with them, `done`
     what Git says already, `left` what cannot be changed; `places` says where each edited image is written.
-    `along` is what changes besides, by the same edits.
+    `along` is what changes besides, by the same edits, and `mounts` what besides the commit this rests on.
     """
 
     commit: str
@@ -74,37 +82,43 @@ class Draft:
     left: list[Left] = field(default_factory=list)
     places: dict[ImageChange, Written] = field(default_factory=dict)
     along: list[Along] = field(default_factory=list)
+    mounts: Mounts | None = None
 
 
 def draft(
-    branch: Readable, commit: str, parts: Sequence[Part], *, renderer: Renderer, readers: Sequence[Part] = ()
+    branch: Readable,
+    commit: str,
+    parts: Sequence[Part],
+    *,
+    renderer: Renderer,
+    readers: Sequence[Part] = (),
+    elsewhere: Elsewhere | None = None,
 ) -> Draft:
     """What a branch would be changed to for all that is due, on a fetched commit.
 
     `readers` are the Applications for which nothing is due: what they are rendered to must stay the same, or
-    change by verified copies alone. Raises what reading the clone raises; whatever is wrong with one file or
-    source is a reason in the draft.
+    change by verified copies alone. `elsewhere` has what is not on the branch. Raises what reading the clone
+    raises; whatever is wrong with one file or source is a reason in the draft.
     """
-    tree = Tree({path: entry.mode for path, entry in branch.tree(commit).items()})
-    reading = read_sources(branch, commit, tree, parts, readers)
+    reading = read_sources(branch, commit, parts, readers, elsewhere=elsewhere)
     refused: dict[ImageChange, Left] = {}
     while True:
-        made = _edited(commit, [part.without(refused) for part in parts], tree, reading, renderer)
-        shown = _shown(made, (*parts, *readers), tree, reading, renderer)
+        made = _edited(commit, [part.without(refused) for part in parts], reading, renderer)
+        shown = _shown(made, (*parts, *readers), reading, renderer)
         if not shown.odd:
             made.left += refused.values()
             asked = ((each.application, each.workload, each.container) for each in made.edited)
             made.along = unasked([*made.along, *shown.along], asked)
+            made.mounts = reading.mounts
             return made
         refused |= shown.odd
 
 
-def _edited(commit: str, parts: Sequence[Part], tree: Tree, reading: Reading, renderer: Renderer) -> Draft:
+def _edited(commit: str, parts: Sequence[Part], reading: Reading, renderer: Renderer) -> Draft:
     copies = _copies(parts)
 
     def edit(numbers: Sequence[int]) -> Draft:
         editing = _Editing(
-            tree=tree,
             reading=reading,
             # what one Application's edit made of a file is what the next one finds there
             contents=ChainMap({}, reading.contents),
@@ -144,7 +158,7 @@ class _Shown:
     along: list[Along] = field(default_factory=list)
 
 
-def _shown(made: Draft, parts: Sequence[Part], tree: Tree, reading: Reading, renderer: Renderer) -> _Shown:
+def _shown(made: Draft, parts: Sequence[Part], reading: Reading, renderer: Renderer) -> _Shown:
     """What becomes of each Application that is rendered from a file that changes.
 
     Edits of files from which one is rendered that would change in more than copies are odd.
@@ -159,7 +173,9 @@ def _shown(made: Draft, parts: Sequence[Part], tree: Tree, reading: Reading, ren
             continue
         application = parts[number].application
         name = f"{application.namespace}/{application.name}"
-        render = partial(render_source, application, source, tree=tree, renderer=renderer)
+        render = partial(
+            render_source, application, source, tree=reading.tree, mounts=reading.mounts, renderer=renderer
+        )
         try:
             before = render(contents=reading.contents)
             again = partial(render, contents=reading.contents, again=True)
@@ -180,7 +196,6 @@ def _shown(made: Draft, parts: Sequence[Part], tree: Tree, reading: Reading, ren
 class _Editing:
     """One edit after the other, each on what the ones before have made of the files."""
 
-    tree: Tree
     reading: Reading
     contents: MutableMapping[str, bytes]
     renderer: Renderer
@@ -222,7 +237,8 @@ class _Editing:
         """Those of what is done that the commit itself does, by an edit for another Application."""
         if not done or not self.made.files:
             return ()
-        read = files_to_read(application, source, self.tree, self.reading.contents).paths
+        reading = self.reading
+        read = files_to_read(application, source, reading.tree, reading.contents, mounts=reading.mounts).paths
         if self.made.files.keys().isdisjoint(read):
             return ()
         return self._result(application, source, done, self.reading.contents).replaced
@@ -238,8 +254,9 @@ class _Editing:
             application,
             source,
             replacements,
-            tree=self.tree,
+            tree=self.reading.tree,
             contents=contents,
+            mounts=self.reading.mounts,
             renderer=self.renderer,
             copies=self.copies,
             shared=self.reading.shared,

@@ -8,15 +8,16 @@ from gitops_backup.controller.along import Along
 from gitops_backup.controller.drafting import Draft, draft
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.messages import ImageChange
-from gitops_backup.controller.parts import DueChange, Part
-from gitops_backup.controller.reading import Readable
-from gitops_backup.controller.targets import target_of
+from gitops_backup.controller.parts import DueChange, Part, Share
+from gitops_backup.controller.reading import Elsewhere, Readable
+from gitops_backup.controller.targets import branch_of, target_of
 from gitops_backup.domain.planning import Action, Plan, Route, Target, Use, WorkloadPlan
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import WorkloadKey
 from gitops_backup.errors import GitopsBackupError
 from gitops_backup.sources.applications import Application, Source
 from gitops_backup.sources.edits import lines_before, unified_diff
+from gitops_backup.sources.places import has_manifests
 from gitops_backup.sources.rendering import Renderer
 
 ContainerKey = tuple[str, WorkloadKey, str]
@@ -81,18 +82,26 @@ class Git(Protocol):
         """A branch of a repository; None is its default branch."""
 
 
-def foresee(plan: Plan, inventory: Inventory, git: Git, *, renderer: Renderer) -> Future:
-    """What would be written for a plan, with every image copied that is to be copied."""
+def foresee(
+    plan: Plan,
+    inventory: Inventory,
+    git: Git,
+    *,
+    renderer: Renderer,
+    elsewhere: Elsewhere | None = None,
+) -> Future:
+    """What would be written for a plan, with every image copied that is to be copied.
+
+    `elsewhere` has what Applications are rendered from besides the branches that they are edited on.
+    """
     due = _due_by_application(plan)
-    looks = _Looks(git, renderer)
-    quiet: list[Application] = []
-    for application in inventory.applications():
+    looks = _Looks(git, renderer, elsewhere)
+    applications = list(inventory.applications())
+    for application in applications:
         changes = due.get(f"{application.namespace}/{application.name}")
         if changes:
             looks.prepare(application, tuple(changes))
-        else:
-            quiet.append(application)
-    for application in quiet:
+    for application in applications:
         looks.take_along(application)
     looks.draft()
     patches = (_patched(workload) for workload in plan.workloads if workload.route == Route.PATCH)
@@ -108,13 +117,14 @@ def foresee(plan: Plan, inventory: Inventory, git: Git, *, renderer: Renderer) -
 class _Looks:
     """Looks at branches: one for each, however many Applications deploy from it and however they name it."""
 
-    def __init__(self, git: Git, renderer: Renderer) -> None:
+    def __init__(self, git: Git, renderer: Renderer, elsewhere: Elsewhere | None) -> None:
         self.places: dict[ContainerKey, Place] = {}
         self.changes: list[Change] = []
         self.along: list[Along] = []
         self.problems: list[str] = []
         self._git = git
         self._renderer = renderer
+        self._elsewhere = elsewhere
         self._named: dict[Target, Target | str] = {}
         self._branches: dict[Target, Readable] = {}
         self._parts: dict[Target, list[Part]] = {}
@@ -123,28 +133,33 @@ class _Looks:
 
     def prepare(self, application: Application, due: tuple[DueChange, ...]) -> None:
         """Take note of what is due for an Application, on each branch that it deploys from."""
-        here: dict[Target, list[Source]] = {}
-        for source in application.sources:
-            target = target_of(source)
+        targets: dict[Target, None] = {}
+        for source in filter(has_manifests, application.sources):
+            target = target_of(application, source)
             branch = self._open(target) if target.blocked is None else target.message
             if isinstance(branch, Target):
-                here.setdefault(branch, []).append(source)
+                targets[branch] = None
             else:
                 self._say(due, target.blocked or Reason.REPOSITORY_UNAVAILABLE, branch)
-        for target, sources in here.items():
-            elsewhere = len(sources) < len(application.sources)
-            part = Part(application, tuple(sources), due, elsewhere)
+        for target in targets:
+            part = self._share(application, target).part(application, due)
             self._parts.setdefault(target, []).append(part)
 
     def take_along(self, application: Application) -> None:
-        """Take note of an Application for which nothing is due, on branches where something is for others."""
+        """Take note of those of its sources for which nothing is due, on branches where something is."""
         repositories = {target.repository for target in self._parts}
+        targets: dict[Target, None] = {}
         for source in application.sources:
-            target = target_of(source)
+            target = branch_of(source)
             if target.blocked is None and target.repository in repositories:
                 branch = self._open(target)
                 if isinstance(branch, Target) and branch in self._parts:
-                    self._readers.setdefault(branch, []).append(Part(application, (source,), ()))
+                    targets[branch] = None
+        for target in targets:
+            has_part = any(part.application is application for part in self._parts[target])
+            reader = self._share(application, target).reader(application, with_edited=not has_part)
+            if reader is not None:
+                self._readers.setdefault(target, []).append(reader)
 
     def draft(self) -> None:
         """Draft all that is due on each branch."""
@@ -153,7 +168,14 @@ class _Looks:
             try:
                 readers = self._readers.get(target, ())
                 commit = branch.fetch().commit
-                drafted = draft(branch, commit, parts, renderer=self._renderer, readers=readers)
+                drafted = draft(
+                    branch,
+                    commit,
+                    parts,
+                    renderer=self._renderer,
+                    readers=readers,
+                    elsewhere=self._elsewhere,
+                )
             except GitopsBackupError as error:
                 problem = self._problem(target, error)
                 for part in parts:
@@ -166,6 +188,14 @@ class _Looks:
         due = {_key(each.change): None for parts in self._parts.values() for p in parts for each in p.due}
         unplaced = [key for key in (due | self._said) if key not in self.places]
         return {key: min(self._said.get(key, [_NOWHERE]), key=_vagueness) for key in unplaced}
+
+    def _share(self, application: Application, target: Target) -> Share:
+        def is_here(source: Source) -> bool:
+            own = branch_of(source)
+            same = own.blocked is None and own.repository == target.repository
+            return same and self._open(own) == target
+
+        return Share.of(application, is_here)
 
     def _open(self, target: Target) -> Target | str:
         """The target with its branch by name, or why there is none."""

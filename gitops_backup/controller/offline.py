@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.journal import Journal
 from gitops_backup.controller.parts import Part
-from gitops_backup.controller.reading import RENDERED_AT_A_TIME, Readable, read_sources
+from gitops_backup.controller.reading import RENDERED_AT_A_TIME, Elsewhere, Readable, Reading, read_sources
 from gitops_backup.controller.targets import management
 from gitops_backup.domain.backups import Condition, ConditionType, ImageBackup, Phase, Spec, Status
 from gitops_backup.domain.images import InvalidReference, Reference
@@ -24,10 +24,10 @@ from gitops_backup.domain.workloads import ANNOTATION, Container, Kind, Rollout,
 from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.deployed import deployed_by
+from gitops_backup.sources.places import Place
 from gitops_backup.sources.rendered import Rendered, images_of
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import ObjectId
-from gitops_backup.sources.trees import Tree
 
 Held = Callable[[Reference], str | None]
 """The digest that the backup registry has under a name; None where it has none."""
@@ -55,32 +55,37 @@ def plan_offline(
     policy: Policy,
     renderer: Renderer,
     held: Held | None = None,
+    here: frozenset[Place] | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Offline:
-    """What is to be done with the workloads of Applications, all of whose sources are in this commit.
+    """What is to be done with the workloads of Applications that are deployed from this commit.
 
-    `held` tells which copies are there; without it, all are. Raises what reading the repository raises, and
-    what `held` raises.
+    `here` are the places that the commit stands for, by default those of all sources; `elsewhere` has what
+    is at others. `held` tells which copies are there; without it, all are. Raises what reading the repository
+    raises, and what `held` raises.
     """
+    parts = [Part(application, application.sources, (), here=here) for application in applications]
+    reading = read_sources(repository, commit, parts, elsewhere=elsewhere)
     known = _Known(policy, held)
     everything = _inventory(policy)
     planned: list[WorkloadPlan] = []
     problems: list[str] = []
-    for application, objects, unknown in _deployed(repository, commit, applications, renderer):
+    for application, objects, unknown in _deployed(reading, parts, renderer):
         who = f"{application.namespace}/{application.name}"
         problems += (f"{one_line(who)}: {problem}" for problem in unknown)
         workloads = tuple(_workloads(objects))
         listing = replace(application, workloads=frozenset(each.key for each in workloads))
         backups = known.of(workloads)
-        here = _inventory(policy)
-        for inventory in (here, everything):
+        alone = _inventory(policy)
+        for inventory in (alone, everything):
             inventory.put_application((listing.namespace, listing.name), listing)
             for backup in backups:
                 inventory.put_backup(backup.name, backup)
         for each in workloads:
-            here.put_workload(each.key, each)
+            alone.put_workload(each.key, each)
         for name, directive in _directives(objects).items():
-            here.put_namespace(name, directive)
-        planned += plan(here, policy).workloads
+            alone.put_namespace(name, directive)
+        planned += plan(alone, policy).workloads
     planned.sort(key=lambda each: (each.workload.key, each.management.application if each.management else ""))
     return Offline(Plan(tuple(planned)), everything, tuple(problems))
 
@@ -90,12 +95,9 @@ def _inventory(policy: Policy) -> Inventory:
 
 
 def _deployed(
-    repository: Readable, commit: str, applications: Sequence[Application], renderer: Renderer
+    reading: Reading, parts: Sequence[Part], renderer: Renderer
 ) -> Iterable[tuple[Application, tuple[Rendered, ...], list[str]]]:
     """What each Application deploys, and what is not known of it."""
-    tree = Tree({path: entry.mode for path, entry in repository.tree(commit).items()})
-    parts = [Part(application, application.sources, ()) for application in applications]
-    reading = read_sources(repository, commit, tree, parts)
 
     def render(application: Application) -> tuple[Application, tuple[Rendered, ...], list[str]]:
         # of an object's copies the last holds
@@ -105,9 +107,10 @@ def _deployed(
             found = deployed_by(
                 application,
                 source,
-                tree=tree,
+                tree=reading.tree,
                 contents=reading.contents,
                 unread=reading.refused,
+                mounts=reading.mounts,
                 renderer=renderer,
             )
             objects |= {each.identity: each for each in found.objects}
@@ -115,7 +118,7 @@ def _deployed(
         return application, tuple(objects.values()), problems
 
     with ThreadPoolExecutor(RENDERED_AT_A_TIME) as pool:
-        return list(pool.map(render, applications))
+        return list(pool.map(render, (part.application for part in parts)))
 
 
 def _workloads(objects: Iterable[Rendered]) -> Iterable[Workload]:

@@ -17,9 +17,10 @@ import structlog
 from gitops_backup.controller.drafting import Branch, Draft, draft
 from gitops_backup.controller.facts import FactsNow
 from gitops_backup.controller.messages import ImageChange, commit_message
-from gitops_backup.controller.parts import DueChange, Part
+from gitops_backup.controller.parts import DueChange, Part, Share
+from gitops_backup.controller.reading import Elsewhere, still_the_same
 from gitops_backup.controller.reconciler import BackupRegistry, Reconciler
-from gitops_backup.controller.targets import target_of
+from gitops_backup.controller.targets import branch_of
 from gitops_backup.controller.worker import DONE, After, Outcome
 from gitops_backup.domain.backups import Rewrite, RewriteState
 from gitops_backup.domain.images import Reference
@@ -80,11 +81,13 @@ class _Due:
 class RepositoryReconciler(Reconciler):
     """Takes a repository and a branch, and does its next step.
 
-    `record` writes the journal's news about an ImageBackup; `hand_on` makes another place in Git due;
-    `suspect` reports an ImageBackup whose copy is not there.
+    `elsewhere` has what Applications are rendered from besides the branch. `record` writes the journal's news
+    about an ImageBackup; `hand_on` makes another place in Git due; `suspect` reports an ImageBackup whose
+    copy is not there.
     """
 
     git: Git
+    elsewhere: Elsewhere | None = None
     renderer: Renderer
     cluster: Cluster
     registry: BackupRegistry
@@ -156,12 +159,18 @@ class RepositoryReconciler(Reconciler):
         """The draft for what is due; the last one where nothing has changed since then."""
         asked = commit, parts, readers
         last_asked, made = self._drafts.pop(target, (None, None))
-        if made is None or last_asked != asked:
-            made = draft(branch, commit, parts, renderer=self.renderer, readers=readers)
+        if made is None or last_asked != asked or not self._stands(made):
+            made = draft(
+                branch, commit, parts, renderer=self.renderer, readers=readers, elsewhere=self.elsewhere
+            )
         # a rendering that took too long may do another time
         if not any(left.reason in _PERHAPS_LATER for left in made.left):
             self._drafts[target] = asked, made
         return made
+
+    def _stands(self, made: Draft) -> bool:
+        """Whether all that a draft rests on besides the commit is as it was."""
+        return made.mounts is None or still_the_same(made.mounts, self.elsewhere)
 
     def _decide_again(self, target: Target, drafted: Draft) -> None:
         """What was due when the branch was read has to be due still. Raises `Conflict`."""
@@ -175,17 +184,20 @@ class RepositoryReconciler(Reconciler):
         readers: list[Part] = []
         unsettled = False
         for application in self.inventory.applications():
-            here = tuple(s for s in application.sources if self._same(target_of(s), target))
-            if not here:
+            share = Share.of(application, lambda source: self._same(branch_of(source), target))
+            if not (share.edited or share.read):
                 continue
             changes: list[DueChange] = []
-            for workload in self.inventory.tracked_by(application):
+            for workload in self.inventory.tracked_by(application) if share.edited else ():
                 plan = decide(workload, facts, self.policy)
                 if plan.route == Route.COMMIT:
                     changes += self._changes(plan, application)
                     unsettled |= any(_unsettled(plan))
-            elsewhere = len(here) < len(application.sources)
-            (found if changes else readers).append(Part(application, here, tuple(changes), elsewhere))
+            if changes:
+                found.append(share.part(application, tuple(changes)))
+            reader = share.reader(application, with_edited=not changes)
+            if reader is not None:
+                readers.append(reader)
         return _Due(tuple(found), tuple(readers), unsettled)
 
     def _same(self, one: Target, target: Target) -> bool:

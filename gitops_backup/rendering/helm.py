@@ -32,6 +32,8 @@ def _flags(root: str, options: HelmOptions) -> Iterator[str]:
     for parameter in {each.name: each for each in options.parameters}.values():
         flag = "--set-string" if parameter.text else "--set"
         yield f"{flag}={parameter.name}={_escaped(parameter)}"
+    for name, path in {each.name: each.path for each in options.file_parameters}.items():
+        yield f"--set-file={name}={_without_commas(f'{root}/{path}')}"
     for path in (*options.value_files, *([INLINE_VALUES] if options.values else [])):
         yield f"--values={_listed(f'{root}/{path}')}"
     for version in options.api_versions:
@@ -47,7 +49,11 @@ def _flags(root: str, options: HelmOptions) -> Iterator[str]:
 def _escaped(parameter: Parameter) -> str:
     """The value with its commas escaped, but for a list in braces."""
     value = parameter.value
-    return value if value.startswith("{") and value.endswith("}") else _COMMA.sub(r"\\,", value)
+    return value if value.startswith("{") and value.endswith("}") else _without_commas(value)
+
+
+def _without_commas(value: str) -> str:
+    return _COMMA.sub(r"\\,", value)
 
 
 def _listed(item: str) -> str:

@@ -12,10 +12,13 @@ from gitops_backup.sources.applications import Application, Source
 from gitops_backup.sources.directory import list_files, skips
 from gitops_backup.sources.documents import InvalidManifest
 from gitops_backup.sources.kinds import SourceKind, kind_of_source
+from gitops_backup.sources.layouts import layout_of
+from gitops_backup.sources.mounts import Mounts
+from gitops_backup.sources.places import places_of
 from gitops_backup.sources.rendered import Rendered, read_manifests
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.shapes import described, render_source
-from gitops_backup.sources.trees import Tree, folder_of, not_followed
+from gitops_backup.sources.trees import Tree, not_followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +36,23 @@ def deployed_by(
     tree: Tree,
     contents: Mapping[str, bytes],
     unread: Mapping[str, str],
+    mounts: Mounts,
     renderer: Renderer,
 ) -> Deployed:
     """What Argo CD would deploy from a source.
 
     `contents` has the bytes of the files that `files_to_read` names, `unread` why others could not be read.
     """
-    folder = folder_of(source.path)
-    if folder is None:
+    layout = layout_of(application, source, mounts)
+    if layout is None:
         return Deployed(problems=(f"the path {one_line(source.path)} leads out of the repository",))
+    folder = layout.folder
     kind = kind_of_source(application, source, folder=folder, tree=tree)
     if kind == SourceKind.VALUES_ONLY and source.ref:
         return Deployed()
+    problem = mounts.problem(places_of(application, source))
+    if problem is not None:
+        return Deployed(problems=(problem.message,))
     link = tree.link_towards(folder)
     if link is not None:
         return Deployed(problems=(not_followed(link),))
@@ -52,10 +60,13 @@ def deployed_by(
         return Deployed(problems=(f"there is no folder {one_line(source.path)}",))
     if kind == SourceKind.DIRECTORY:
         return _directory(application, source, folder, tree=tree, contents=contents, unread=unread)
-    if kind not in {SourceKind.KUSTOMIZE, SourceKind.HELM}:
-        return Deployed(problems=(f"the source is {described(source, kind, folder)}",))
+    if kind not in {SourceKind.KUSTOMIZE, SourceKind.HELM, SourceKind.CHART_REPOSITORY}:
+        return Deployed(problems=(f"the source is {described(kind, folder)}",))
     try:
-        return Deployed(render_source(application, source, tree=tree, contents=contents, renderer=renderer))
+        rendered = render_source(
+            application, source, tree=tree, contents=contents, mounts=mounts, renderer=renderer
+        )
+        return Deployed(rendered)
     except GitopsBackupError as error:
         return Deployed(problems=(str(error),))
 

@@ -33,7 +33,7 @@ class SourceKind(StrEnum):
 
 
 def kind_of_source(application: Application, source: Source, *, folder: str, tree: Tree) -> SourceKind:
-    """The kind of a source whose path, normalised, is `folder`."""
+    """The kind of a source whose folder in the tree is `folder`."""
     if source.chart:
         return SourceKind.CHART_REPOSITORY
     if source.repo_url.startswith("oci://"):

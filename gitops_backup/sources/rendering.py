@@ -6,7 +6,7 @@ the renderer render, and looks at what comes out. Renderers see files alone, tho
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gitops_backup.errors import GitopsBackupError
 
@@ -27,12 +27,20 @@ class Parameter:
     text: bool = False
 
 
+class FileParameter(NamedTuple):
+    """A value that is the content of a file."""
+
+    name: str
+    path: str
+
+
 @dataclass(frozen=True, slots=True)
 class HelmOptions:
     """How a chart is rendered.
 
     `value_files` are paths in the repository, each overriding those before it; `values` is a YAML document
-    that overrides them, empty for none, and `parameters` override that.
+    that overrides them, empty for none, and `parameters` override that; `file_parameters`, whose paths are in
+    the repository, too, come last.
     """
 
     release: str
@@ -40,6 +48,7 @@ class HelmOptions:
     value_files: tuple[str, ...] = ()
     values: str = ""
     parameters: tuple[Parameter, ...] = ()
+    file_parameters: tuple[FileParameter, ...] = ()
     skip_crds: bool = False
     skip_schema_validation: bool = False
     skip_tests: bool = False

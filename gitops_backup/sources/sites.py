@@ -1,8 +1,8 @@
 """Where a source is rendered: a folder of a commit, for one Application."""
 
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from gitops_backup.sources.layouts import Layout
 from gitops_backup.sources.rendering import Files, Renderer
 from gitops_backup.sources.trees import Tree
 
@@ -12,14 +12,17 @@ class Site:
     """A folder of a commit, and what it takes to render it for an Application.
 
     `release` is the Application's name, and `namespace` the one that it deploys to. `contents` has the bytes
-    of what the source is read from; a file of `tree` that is not there cannot be read. `refs` names those
-    sources of the Application that are on the same commit.
+    of what the source is read from; a file of `tree` that is not there cannot be read.
     """
 
-    folder: str
+    layout: Layout
     release: str
     namespace: str
     tree: Tree
     contents: Files
     renderer: Renderer
-    refs: AbstractSet[str] = frozenset()
+
+    @property
+    def folder(self) -> str:
+        """The folder, as the tree has it."""
+        return self.layout.folder

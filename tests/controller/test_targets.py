@@ -22,7 +22,8 @@ _URL = "https://Git.example/team/shop.git"
 )
 def test_a_branch_can_be_written(written: dict[str, Any], branch: str | None) -> None:
     """The repository is known in one form of its URL; the URL as it is written works."""
-    target = target_of(application("shop", written).sources[0])
+    shop = application("shop", written)
+    target = target_of(shop, shop.sources[0])
     assert target == Target("https://git.example/team/shop", branch)
     assert (target.url, target.blocked) == (_URL, None)
 
@@ -39,7 +40,8 @@ def test_a_branch_can_be_written(written: dict[str, Any], branch: str | None) ->
 )
 def test_what_cannot_be_written_says_why(written: dict[str, Any], reason: str, message: str) -> None:
     """A reason, and a sentence that names what is there."""
-    target = target_of(application("shop", written).sources[0])
+    shop = application("shop", written)
+    target = target_of(shop, shop.sources[0])
     assert target.blocked == reason
     assert message in target.message
 

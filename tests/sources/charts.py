@@ -5,11 +5,11 @@ from typing import Any
 
 from gitops_backup.domain.images import Reference
 from gitops_backup.sources.applications import Application
-from gitops_backup.sources.helm.charts import files_of_chart
-from gitops_backup.sources.helm.editing import edit_chart
+from gitops_backup.sources.mounts import Mounts, folder_for
+from gitops_backup.sources.places import Place
 from gitops_backup.sources.rendering import Files, HelmOptions, Renderer
 from gitops_backup.sources.replacements import Replacement, ShapeResult
-from gitops_backup.sources.sites import Site
+from gitops_backup.sources.shapes import edit_source, files_to_read
 from gitops_backup.sources.trees import Tree
 
 CHART = b"apiVersion: v2\nname: web\nversion: 1.0.0\n"
@@ -48,36 +48,32 @@ def edit(
     copies: Mapping[Reference, str] | None = None,
     modes: Mapping[str, str] | None = None,
     shared: frozenset[str] = frozenset(),
-    foreign: Mapping[str, bytes] | None = None,
+    elsewhere: Mapping[Place, Mapping[str, bytes]] | None = None,
 ) -> ShapeResult:
-    """What comes of the first source, with what it reads of these files alone."""
+    """What comes of the first source, with what it reads of these files alone.
+
+    `elsewhere` has the files of those places that are not on the commit.
+    """
     source = app.sources[0]
+    mounted = elsewhere or {}
+    here = frozenset(Place.of(each) for each in app.sources) - mounted.keys()
+    mounts = Mounts(here, opened=dict.fromkeys(mounted, "as it is"))
+    files = {**files, **{f"{folder_for(p)}/{path}": f for p, fs in mounted.items() for path, f in fs.items()}}
     tree = Tree({**dict.fromkeys(files, "100644"), **(modes or {})})
-    here = [each for each in app.sources if foreign is not None or each.repository == source.repository]
-    refs = frozenset(each.ref for each in here if each.ref)
-    folder = source.path or source.chart
     contents: dict[str, bytes] = {}
     while True:
-        wanted = files_of_chart(
-            folder, options=source.helm, tree=tree, contents=contents, refs=refs, foreign=foreign
-        )
+        wanted = files_to_read(app, source, tree, contents, mounts=mounts).paths
         if wanted <= contents.keys():
             break
         contents = {path: files[path] for path in wanted}
-    site = Site(
-        folder=folder,
-        release=app.name,
-        namespace=app.destination_namespace,
+    return edit_source(
+        app,
+        source,
+        replacements,
         tree=tree,
         contents=contents,
+        mounts=mounts,
         renderer=renderer,
-        refs=refs,
-    )
-    return edit_chart(
-        replacements,
-        site,
-        source.helm,
         copies={**(copies or {}), **{each.old: each.new for each in replacements}},
         shared=shared,
-        foreign=foreign,
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from gitops_backup.domain.images import Reference
 from gitops_backup.sources.kustomize.editing import edit_kustomization, files_of_kustomization
 from gitops_backup.sources.kustomize.options import KustomizeOptions
+from gitops_backup.sources.layouts import Layout
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import ObjectId, Replacement, ShapeResult
 from gitops_backup.sources.sites import Site
@@ -40,7 +41,12 @@ def edited(
 def site_of(tree: Tree, contents: Mapping[str, bytes], renderer: Renderer, *, folder: str = "app") -> Site:
     """A folder that is deployed to the namespace `shop`."""
     return Site(
-        folder=folder, release="web", namespace="shop", tree=tree, contents=contents, renderer=renderer
+        layout=Layout(folder),
+        release="web",
+        namespace="shop",
+        tree=tree,
+        contents=contents,
+        renderer=renderer,
     )
 
 

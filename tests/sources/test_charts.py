@@ -15,6 +15,9 @@ from gitops_backup.sources.helm.archives import files_of_archive
 from gitops_backup.sources.helm.charts import Chart, Defaults, files_of_chart, read_chart
 from gitops_backup.sources.helm.options import HelmBlock
 from gitops_backup.sources.helm.value_files import UnusableChart
+from gitops_backup.sources.layouts import Layout
+from gitops_backup.sources.mounts import ELSEWHERE
+from gitops_backup.sources.rendering import FileParameter
 from gitops_backup.sources.trees import Tree
 
 CHART = "name: {}\nversion: 1.0.0\n"
@@ -25,13 +28,18 @@ def read(files: dict[str, bytes], *, modes: dict[str, str] | None = None, **opti
     """The chart in `app`."""
     tree = Tree({**dict.fromkeys(files, "100644"), **(modes or {})})
     block = HelmBlock(**options)  # type: ignore[arg-type]
-    return read_chart("app", options=block, tree=tree, contents=files, refs=frozenset())
+    return read_chart(Layout("app"), options=block, tree=tree, contents=files)
 
 
 def chart(folder: str, name: str, *, dependencies: str = "") -> dict[str, bytes]:
     """A chart with values."""
     described = CHART.format(name) + (f"dependencies: [{dependencies}]\n" if dependencies else "")
     return {f"{folder}/Chart.yaml": described.encode(), f"{folder}/values.yaml": VALUES}
+
+
+def _mounted(name: str) -> Layout:
+    folder = f"{ELSEWHERE}/{name}"
+    return Layout(folder, root=folder, refs={"values": ""})
 
 
 def archive(files: dict[str, bytes], *, kind: bytes = tarfile.REGTYPE) -> bytes:
@@ -59,13 +67,13 @@ def test_all_files_of_a_chart_belong_to_it() -> None:
         "application/x.yaml": b"",
     }
     tree, block = Tree(dict.fromkeys(files, "100644")), HelmBlock(value_files=("../env/prod.yaml",))
-    first = files_of_chart("app", options=block, tree=tree, contents={})
+    first = files_of_chart(Layout("app"), options=block, tree=tree, contents={})
     assert first == {path for path in files if path.startswith("app/")} | {"env/prod.yaml"}
     known = {path: files[path] for path in first}
-    second = files_of_chart("app", options=block, tree=tree, contents=known)
+    second = files_of_chart(Layout("app"), options=block, tree=tree, contents=known)
     assert second == first | {"lib/Chart.yaml", "lib/values.yaml"}
     broken = HelmBlock(value_files=("https://x.example/y.yaml",))
-    assert files_of_chart("app", options=broken, tree=tree, contents={}) == first - {"env/prod.yaml"}
+    assert files_of_chart(Layout("app"), options=broken, tree=tree, contents={}) == first - {"env/prod.yaml"}
 
 
 def test_a_chart_next_door_is_put_where_helm_looks_for_it() -> None:
@@ -136,7 +144,11 @@ def test_templates_are_those_of_all_charts_in_folders() -> None:
         ({"app": "120000"}, {}, "app is a symbolic link, which is not followed"),
         ({"app/x": "160000"}, {}, "app/x is a submodule, which is not read"),
         ({"app/new\nline": "100644"}, {}, "app/new line is not a file that can be read"),
-        ({}, {"unsupported": "fileParameters"}, "helm.fileParameters of the Application is not understood"),
+        (
+            {},
+            {"file_parameters": (FileParameter("a,b=/etc/passwd", "app/x"),)},
+            "a,b=/etc/passwd in helm.fileParameters is not the name of one value",
+        ),
     ],
 )
 def test_what_cannot_be_rendered_alike_is_named(
@@ -169,15 +181,14 @@ def test_a_chart_from_elsewhere_is_only_rendered() -> None:
     packed = archive({**chart("redis", "redis"), "redis/templates/x.yaml": b"x", "redis/../y": b"y"})
     foreign = files_of_archive(packed, whole=True)
     assert set(foreign) == {"Chart.yaml", "values.yaml", "templates/x.yaml"}
-    contents = {"env/prod.yaml": VALUES, "Chart.yaml": b"another"}
-    tree, refs = Tree(dict.fromkeys(contents, "100644")), frozenset({"values"})
+    mounted = {f"{ELSEWHERE}/redis/{path}": file for path, file in foreign.items()}
+    contents = {"env/prod.yaml": VALUES, "Chart.yaml": b"another", **mounted}
+    tree, layout = Tree(dict.fromkeys(contents, "100644")), _mounted("redis")
     block = HelmBlock(value_files=("values.yaml", "$values/env/prod.yaml"))
-    wanted = files_of_chart("redis", options=block, tree=tree, contents={}, refs=refs, foreign=foreign)
-    assert wanted == {"env/prod.yaml"}
-    found = read_chart("redis", options=block, tree=tree, contents=contents, refs=refs, foreign=foreign)
-    assert found.files == {f"{found.folder}/{path}": file for path, file in foreign.items()} | {
-        "env/prod.yaml": VALUES
-    }
+    wanted = files_of_chart(layout, options=block, tree=tree, contents={})
+    assert wanted == {"env/prod.yaml", *mounted}
+    found = read_chart(layout, options=block, tree=tree, contents=contents)
+    assert found.files == {"env/prod.yaml": VALUES, **mounted}
     assert [path for path in found.files if found.is_writable(path)] == ["env/prod.yaml"]
     assert (list(found.templates), found.own_values, found.origins) == ([], None, {})
 
@@ -226,10 +237,10 @@ def test_whatever_is_in_a_repository_can_be_asked_for(
     """The files are some of the repository's, and a chart is read of them, or there is a reason."""
     tree = Tree({**dict.fromkeys(files, "100644"), **modes})
     block = HelmBlock(value_files=tuple(value_files), ignore_missing_value_files=ignore)
-    wanted = files_of_chart(folder, options=block, tree=tree, contents=files)
+    wanted = files_of_chart(Layout(folder), options=block, tree=tree, contents=files)
     assert wanted <= {*files, *modes}
     try:
-        found = read_chart(folder, options=block, tree=tree, contents=files, refs=frozenset())
+        found = read_chart(Layout(folder), options=block, tree=tree, contents=files)
     except UnusableChart:
         return
     assert set(found.files) | set(found.origins.values()) >= wanted

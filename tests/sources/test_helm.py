@@ -271,15 +271,15 @@ UNUSABLE: dict[str, tuple[dict[str, bytes], dict[str, Any], Reason, str]] = {
     ),
     "a value file from elsewhere": (
         chart(),
-        {"valueFiles": ["https://values.example/x.yaml"]},
+        {"valueFiles": ["secrets://values.example/x.yaml"]},
         Reason.UNSUPPORTED_SOURCE,
-        "the value file https://values.example/x.yaml is not in Git",
+        "the value file secrets://values.example/x.yaml is not in Git",
     ),
     "files as parameters": (
         chart(),
         {"fileParameters": [{"name": "a", "path": "b"}]},
-        Reason.UNSUPPORTED_SOURCE,
-        "helm.fileParameters of the Application is not understood",
+        Reason.NOT_FOUND_IN_SOURCE,
+        "the value file b is not in the repository",
     ),
     "another release": (
         chart(

@@ -10,6 +10,7 @@ from gitops_backup.domain.images import Reference
 from gitops_backup.domain.workloads import WorkloadKey
 from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.sources.applications import Application
+from gitops_backup.sources.places import Place
 from gitops_backup.sources.rendering import HelmOptions
 from gitops_backup.sources.replacements import ObjectId, Replacement, ShapeResult
 from tests.sources.charts import Counting, edit
@@ -26,15 +27,16 @@ def test_a_chart_becomes_what_it_should(folder: Path, helm_renderer: LocalRender
     expected = {replacement(each): each for each in wanted["replacements"]}
     copies = {Reference.parse(source): copy for source, copy in wanted.get("copies", {}).items()}
     counting = Counting(helm_renderer)
-    foreign = files(folder / "chart") or None
-    result = edit(counting, app, before, list(expected), copies=copies, foreign=foreign)
+    chart = files(folder / "chart")
+    elsewhere = {Place.of(app.sources[0]): chart} if chart else None
+    result = edit(counting, app, before, list(expected), copies=copies, elsewhere=elsewhere)
     assert {**before, **result.edits} == after
     assert outcomes(result) == {each: (it["outcome"], it.get("message", "")) for each, it in expected.items()}
     assert [[str(use.workload) for use in each.also] for each in result.replaced] == [
         it.get("also", []) for it in expected.values() if it["outcome"] == "replaced"
     ]
     assert counting.count == wanted["renderings"]
-    again = edit(helm_renderer, app, after, list(expected), copies=copies, foreign=foreign)
+    again = edit(helm_renderer, app, after, list(expected), copies=copies, elsewhere=elsewhere)
     assert again.edits == {}
     assert {*again.done} == {*result.done, *(each.replacement for each in result.replaced)}
 

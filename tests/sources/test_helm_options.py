@@ -3,7 +3,7 @@
 import pytest
 
 from gitops_backup.sources.helm.options import HelmBlock
-from gitops_backup.sources.rendering import Parameter
+from gitops_backup.sources.rendering import FileParameter, Parameter
 from tests.sources.charts import application
 
 
@@ -37,7 +37,7 @@ def test_the_block_is_read_whole() -> None:
         skip_schema_validation=True,
         kube_version="1.30.0",
         api_versions=("traefik.io/v1alpha1/Middleware",),
-        unsupported="fileParameters",
+        file_parameters=(FileParameter("a", "b"),),
     )
 
 

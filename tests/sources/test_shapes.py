@@ -12,6 +12,8 @@ from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import WorkloadKey
 from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.sources.applications import Application
+from gitops_backup.sources.mounts import Mounts
+from gitops_backup.sources.places import Place
 from gitops_backup.sources.replacements import ObjectId, Replacement, ShapeResult
 from gitops_backup.sources.shapes import edit_source, files_to_read
 from gitops_backup.sources.trees import Tree
@@ -110,11 +112,6 @@ RENDERED: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
 UNSUPPORTED: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
     "a plugin": ({"plugin": {"name": "x"}}, {}, "rendered by a config management plugin from app"),
     "two kinds": ({"plugin": {}, "directory": {}}, {}, "of two kinds at once, which Argo CD refuses"),
-    "a chart repository": (
-        {"chart": "web", "path": ""},
-        {},
-        "the chart web from a chart repository, which is not in Git",
-    ),
     "an OCI artifact": ({"repoURL": "oci://x/y"}, {}, "an OCI artifact, which is not in Git"),
     "values for others": (
         {"ref": "values", "path": ""},
@@ -234,7 +231,7 @@ def edit(
 ) -> ShapeResult:
     """What comes of the first source; `reading`, where given, are the files that it may look into."""
     source, tree = application.sources[0], Tree(dict.fromkeys(contents, "100644"))
-    to_read = files_to_read(application, source, tree, {}).paths
+    to_read = files_to_read(application, source, tree, {}, mounts=_here(application)).paths
     if reading is not None:
         assert sorted(to_read) == reading
     readable = {path: contents[path] for path in to_read}
@@ -250,9 +247,14 @@ def _edited(
         replacements,
         tree=tree,
         contents=contents,
+        mounts=_here(application),
         renderer=LocalRenderer(scratch=Path("/nonexistent")),
         copies={},
     )
+
+
+def _here(application: Application) -> Mounts:
+    return Mounts(frozenset(Place.of(each) for each in application.sources))
 
 
 def app(source: dict[str, Any], *, status: dict[str, Any] | None = None) -> Application:

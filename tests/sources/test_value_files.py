@@ -5,6 +5,7 @@ import pytest
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.sources.helm.options import HelmBlock
 from gitops_backup.sources.helm.value_files import UnusableChart, resolve_value_files
+from gitops_backup.sources.layouts import Layout
 from gitops_backup.sources.trees import Tree
 
 TREE = Tree(
@@ -69,8 +70,8 @@ def test_value_files_are_found(case: tuple[list[str], list[str]]) -> None:
         ("$values", Reason.UNSUPPORTED_SOURCE, "the value file $values leads out of the repository"),
         (
             "$other/x.yaml",
-            Reason.UNSUPPORTED_SOURCE,
-            "the value file $other/x.yaml is in another repository, or on another branch",
+            Reason.NOT_FOUND_IN_SOURCE,
+            "the value file $other/x.yaml is of a source that the Application does not have",
         ),
         (
             "values-${ARGOCD_APP_NAME}.yaml",
@@ -107,19 +108,21 @@ def test_missing_files_may_be_ignored() -> None:
 
 def test_a_chart_from_elsewhere_brings_its_own() -> None:
     """All that is not in another source is in the chart's folder, the root of an absolute path among it."""
-    foreign = Tree(dict.fromkeys(["up/Chart.yaml", "up/big.yaml", "up/env/x.yaml"], "100644"))
+    mounted = ["m/up/Chart.yaml", "m/up/big.yaml", "m/up/env/x.yaml"]
+    here = [each.path for each in TREE.under("", recurse=True)]
+    tree = Tree(dict.fromkeys([*here, *mounted], "100644"))
+    layout = Layout("m/up", root="m/up", refs={"values": ""})
     raw = ("big.yaml", "/env/*.yaml", "$values/all.yaml", "$values/app/?.yaml")
-    found = resolve_value_files(
-        "up", HelmBlock(value_files=raw), tree=TREE, refs=frozenset({"values"}), foreign=foreign
-    )
-    assert found == ("up/big.yaml", "up/env/x.yaml", "all.yaml", "app/a.yaml", "app/b.yaml")
+    found = resolve_value_files(layout, HelmBlock(value_files=raw), tree=tree)
+    assert found == ("m/up/big.yaml", "m/up/env/x.yaml", "all.yaml", "app/a.yaml", "app/b.yaml")
     for outside in ("../all.yaml", "/../all.yaml", "."):
         block = HelmBlock(value_files=(outside,))
         with pytest.raises(UnusableChart, match="leads out of the repository"):
-            resolve_value_files("up", block, tree=TREE, refs=frozenset(), foreign=foreign)
+            resolve_value_files(layout, block, tree=tree)
 
 
 def resolve(raw: list[str], *, ignore: bool = False) -> tuple[str, ...]:
     """The value files of the chart in `app`."""
     block = HelmBlock(value_files=tuple(raw), ignore_missing_value_files=ignore)
-    return resolve_value_files("app", block, tree=TREE, refs=frozenset({"values"}))
+    layout = Layout("app", refs={"values": ""}, urls={"https://x.example/v.yaml?a": "all.yaml"})
+    return resolve_value_files(layout, block, tree=TREE)

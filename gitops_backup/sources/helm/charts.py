@@ -4,14 +4,14 @@ All files of its folder belong to it, because a template may print any of them. 
 finds in a folder next door (`file://`) is not in `charts/` until Argo CD has Helm put it there; so it is put
 there for the renderer, too. A dependency from elsewhere has to be in `charts/`, or Helm says so.
 
-A chart may also come from another place altogether, with values in the repository: then nothing of it can be
-written, and all that it has are defaults.
+A chart may also come from another place altogether, with values in the repository: then it is mounted (see
+`mounts`), nothing of it can be written, and all that it has are defaults.
 """
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from gitops_backup.domain.reasons import Reason
@@ -20,12 +20,15 @@ from gitops_backup.sources.content import KeyIsNoText, content_of
 from gitops_backup.sources.documents import File, InvalidManifest
 from gitops_backup.sources.helm.archives import files_of_archive
 from gitops_backup.sources.helm.options import HelmBlock
-from gitops_backup.sources.helm.value_files import UnusableChart, resolve_value_files
-from gitops_backup.sources.rendering import Files
+from gitops_backup.sources.helm.value_files import (
+    UnusableChart,
+    resolve_file_parameters,
+    resolve_value_files,
+)
+from gitops_backup.sources.layouts import Layout
+from gitops_backup.sources.mounts import is_mounted
+from gitops_backup.sources.rendering import FileParameter, Files
 from gitops_backup.sources.trees import Tree, folder_of, not_followed
-
-ELSEWHERE = ".chart-from-elsewhere"
-"""The folder that the renderer sees a chart in that is not from the repository."""
 
 _DEEPEST = 8
 """Levels of charts in charts."""
@@ -48,7 +51,7 @@ class Chart:
 
     `files` is what the renderer is given; `origins` has the path in the repository of those that stand
     elsewhere there. `value_files` are the Application's, the last overriding the others, `defaults` the
-    charts' own, the first overriding the others.
+    charts' own, the first overriding the others; of `file_parameters`, the contents are values.
     """
 
     folder: str
@@ -56,10 +59,11 @@ class Chart:
     origins: Mapping[str, str]
     value_files: tuple[str, ...]
     defaults: tuple[Defaults, ...]
+    file_parameters: tuple[FileParameter, ...] = ()
 
     def is_writable(self, path: str) -> bool:
         """Whether a file is the repository's."""
-        return not path.startswith(f"{ELSEWHERE}/")
+        return not is_mounted(path)
 
     @property
     def own_values(self) -> str | None:
@@ -80,54 +84,29 @@ class Chart:
                 yield path
 
 
-def files_of_chart(
-    folder: str,
-    *,
-    options: HelmBlock,
-    tree: Tree,
-    contents: Files,
-    refs: AbstractSet[str] = frozenset(),
-    foreign: Files | None = None,
-) -> frozenset[str]:
-    """The paths of the files that a chart and its values are read from, as far as `contents` tell.
-
-    `refs` are the names of those sources of the Application that are on the same commit of the repository.
-    Of a chart from elsewhere, `foreign` has the files by their paths in its own folder.
-    """
-    if foreign is not None:
-        folder = ELSEWHERE
-    try:
-        values = resolve_value_files(folder, options, tree=tree, refs=refs, foreign=_foreign_tree(foreign))
-    except UnusableChart:
-        values = ()
-    if foreign is not None:
-        return frozenset(path for path in values if not path.startswith(f"{ELSEWHERE}/"))
-    folders = [folder, *_neighbours(folder, tree, contents).values()]
-    return frozenset(path for each in folders for path in _files(each, tree)) | frozenset(values)
+def files_of_chart(layout: Layout, *, options: HelmBlock, tree: Tree, contents: Files) -> frozenset[str]:
+    """The paths of the files that a chart and its values are read from, as far as `contents` tell."""
+    lenient = replace(options, ignore_missing_value_files=True)
+    values: tuple[str, ...] = ()
+    parameters: tuple[FileParameter, ...] = ()
+    with suppress(UnusableChart):
+        values = resolve_value_files(layout, lenient, tree=tree)
+    with suppress(UnusableChart):
+        parameters = resolve_file_parameters(layout, options, tree=tree)
+    folders = [layout.folder, *_neighbours(layout, tree, contents).values()]
+    whole = frozenset(path for each in folders for path in _files(each, tree))
+    return whole | frozenset(values) | frozenset(each.path for each in parameters)
 
 
-def read_chart(
-    folder: str,
-    *,
-    options: HelmBlock,
-    tree: Tree,
-    contents: Files,
-    refs: AbstractSet[str],
-    foreign: Files | None = None,
-) -> Chart:
-    """The chart in a folder, or, where its files are `foreign`, from elsewhere. Raises `UnusableChart`."""
-    if options.unsupported:
-        message = f"helm.{options.unsupported} of the Application is not understood"
-        raise UnusableChart(Reason.UNSUPPORTED_SOURCE, message)
-    if foreign is not None:
-        folder = ELSEWHERE
-        contents = {**contents, **{f"{ELSEWHERE}/{path}": content for path, content in foreign.items()}}
-    above = _foreign_tree(foreign)
-    value_files = resolve_value_files(folder, options, tree=tree, refs=refs, foreign=above)
-    tree = tree if above is None else above
-    files: dict[str, bytes] = {path: _content(path, contents) for path in value_files}
+def read_chart(layout: Layout, *, options: HelmBlock, tree: Tree, contents: Files) -> Chart:
+    """The chart of a source. Raises `UnusableChart`."""
+    value_files = resolve_value_files(layout, options, tree=tree)
+    file_parameters = resolve_file_parameters(layout, options, tree=tree)
+    named = (*value_files, *(each.path for each in file_parameters))
+    files: dict[str, bytes] = {path: _content(path, contents) for path in named}
     origins: dict[str, str] = {}
-    neighbours = _neighbours(folder, tree, contents)
+    folder = layout.folder
+    neighbours = _neighbours(layout, tree, contents)
     for name, place in ((None, folder), *neighbours.items()):
         _refuse_links(place, tree)
         for path in _files(place, tree):
@@ -145,11 +124,8 @@ def read_chart(
         origins=origins,
         value_files=value_files,
         defaults=tuple(_defaults(folder, files, keys=(), depth=0)),
+        file_parameters=file_parameters,
     )
-
-
-def _foreign_tree(foreign: Files | None) -> Tree | None:
-    return None if foreign is None else Tree({f"{ELSEWHERE}/{path}": "100644" for path in foreign})
 
 
 def _files(folder: str, tree: Tree) -> Iterator[str]:
@@ -179,15 +155,17 @@ def _content(path: str, contents: Files) -> bytes:
     return content
 
 
-def _neighbours(folder: str, tree: Tree, contents: Files) -> dict[str, str]:
+def _neighbours(layout: Layout, tree: Tree, contents: Files) -> dict[str, str]:
     """The folders of dependencies that are elsewhere in the repository, by the dependency's name."""
+    folder, root = layout.folder, layout.root
     found: dict[str, str] = {}
     for dependency in _dependencies(folder, contents):
         name, repository = _text(dependency, "name"), _text(dependency, "repository")
         if not repository.startswith("file://") or not _is_name(name) or _is_vendored(folder, name, tree):
             continue
         place = folder_of(posixpath.join(folder, repository.removeprefix("file://")))
-        if place and not repository.startswith("file:///"):
+        inside = place is not None and place.startswith(f"{root}/" if root else "")
+        if place and inside and not repository.startswith("file:///"):
             found[name] = place
     return found
 

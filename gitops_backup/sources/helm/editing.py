@@ -25,7 +25,7 @@ from gitops_backup.sources.helm.value_files import UnusableChart
 from gitops_backup.sources.helm.words import Words
 from gitops_backup.sources.rendered import InvalidRendering, Rendered
 from gitops_backup.sources.rendered_proof import asked
-from gitops_backup.sources.rendering import Files, HelmOptions, RenderFailed
+from gitops_backup.sources.rendering import HelmOptions, RenderFailed
 from gitops_backup.sources.replacements import Refused, Replacement, ShapeResult
 from gitops_backup.sources.sites import Site
 
@@ -37,23 +37,20 @@ def edit_chart(
     *,
     copies: Mapping[Reference, str],
     shared: AbstractSet[str] = frozenset(),
-    foreign: Files | None = None,
 ) -> ShapeResult:
     """What is to change in a chart and its values for these replacements.
 
     `options` are the Application's own. The site has the files that `files_of_chart` names, and `copies` the
     reference of each source's verified copy. Value files that are `shared` with other Applications get no
-    keys that they do not have. Where a chart is from elsewhere, and only values are in the repository,
-    `foreign` has the chart's files by their paths in its own folder, and the site's folder is its name.
+    keys that they do not have.
 
     Of `images` in the result, those are listed that change.
     """
     try:
-        rendering = _rendering(site, options, shared=shared, foreign=foreign)
+        rendering = _rendering(site, options, shared=shared)
     except UnusableChart as error:
         return _all_refused(replacements, error.reason, error.message)
-    where = f"the chart in {one_line(site.folder) or 'the root of the repository'}"
-    source = where if foreign is None else f"the chart {one_line(site.folder)}"
+    source = site.layout.name or f"the chart in {one_line(site.folder) or 'the root of the repository'}"
     try:
         before = rendering.of(rendering.chart.files, rendering.options)
     except (RenderFailed, InvalidRendering) as error:
@@ -88,27 +85,15 @@ def render_chart(site: Site, options: HelmBlock, *, again: bool = False) -> tupl
     return rendering.of(rendering.chart.files, rendering.options, again=again)
 
 
-def _rendering(
-    site: Site,
-    options: HelmBlock,
-    *,
-    shared: AbstractSet[str] = frozenset(),
-    foreign: Files | None = None,
-) -> ChartRendering:
-    chart = read_chart(
-        site.folder,
-        options=options,
-        tree=site.tree,
-        contents=site.contents,
-        refs=site.refs,
-        foreign=foreign,
-    )
+def _rendering(site: Site, options: HelmBlock, *, shared: AbstractSet[str] = frozenset()) -> ChartRendering:
+    chart = read_chart(site.layout, options=options, tree=site.tree, contents=site.contents)
     asking = HelmOptions(
         release=options.release or site.release,
         namespace=options.namespace or site.namespace,
         value_files=chart.value_files,
         values=options.values,
         parameters=options.parameters,
+        file_parameters=chart.file_parameters,
         skip_crds=True,
         skip_schema_validation=options.skip_schema_validation,
         skip_tests=True,

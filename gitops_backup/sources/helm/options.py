@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from gitops_backup.sources.rendering import Parameter
+from gitops_backup.sources.rendering import FileParameter, Parameter
 
 Object = Mapping[str, Any]
 
@@ -15,8 +15,8 @@ class HelmBlock:
     """What an Application itself says of a chart.
 
     `place` is the block's own in the Application. `values` is a YAML document, empty for none, and
-    `values_field` is the field that it comes from: an object wins over a text. `unsupported` names a field
-    that is set and not understood here. What is set inline may be secret, and is not printed. Whether custom
+    `values_field` is the field that it comes from: an object wins over a text. The paths of `file_parameters`
+    are as the Application has them. What is set inline may be secret, and is not printed. Whether custom
     resource definitions and tests are rendered does not matter here, and is not kept.
     """
 
@@ -28,10 +28,10 @@ class HelmBlock:
     values: str = field(default="", repr=False)
     values_field: str = ""
     parameters: tuple[Parameter, ...] = field(default=(), repr=False)
+    file_parameters: tuple[FileParameter, ...] = ()
     skip_schema_validation: bool = False
     kube_version: str = ""
     api_versions: tuple[str, ...] = ()
-    unsupported: str = ""
 
     @classmethod
     def project(cls, helm: Object, *, place: str) -> Self:
@@ -51,14 +51,27 @@ class HelmBlock:
             skip_schema_validation=helm.get("skipSchemaValidation") is True,
             kube_version=_text(helm, "kubeVersion"),
             api_versions=_texts(helm, "apiVersions"),
-            unsupported="fileParameters" if helm.get("fileParameters") else "",
+            file_parameters=tuple(_file_parameters(helm)),
         )
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files that are named, wherever they are: of values, and those that are a value as a whole."""
+        return (*self.value_files, *(each.path for each in self.file_parameters))
 
 
 def _parameters(helm: Object) -> list[Parameter]:
     return [
         Parameter(_text(each, "name"), _text(each, "value"), text=each.get("forceString") is True)
         for each in _list(helm, "parameters")
+        if isinstance(each, Mapping) and _text(each, "name")
+    ]
+
+
+def _file_parameters(helm: Object) -> list[FileParameter]:
+    return [
+        FileParameter(_text(each, "name"), _text(each, "path"))
+        for each in _list(helm, "fileParameters")
         if isinstance(each, Mapping) and _text(each, "name")
     ]
 
