@@ -72,13 +72,17 @@ docker-push: ## Push the image IMG
 ##@ Work on it
 
 .PHONY: test
-test: $(INSTALLED) ## Run every test, on real servers (ARGS go to pytest)
+test: $(INSTALLED) ## Run every test but those of test-argocd, on real servers (ARGS go to pytest)
 	@$(VENV)/bin/pytest $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(INSTALLED) ## Edit generated kustomizations, charts and files, 500 new ones in each of ROUNDS
 	@for round in $$(seq $(ROUNDS)); do echo "round $$round of $(ROUNDS)"; \
 		$(VENV)/bin/pytest --quiet --hypothesis-profile=fuzz tests/sources/test_*generated.py $(ARGS); done
+
+.PHONY: test-argocd
+test-argocd: $(INSTALLED) ## Run the tests on a real Argo CD, where it is built; BUILD=1 builds it first, once, in 25 minutes
+	@$(VENV)/bin/python -m tests.argocd $(if $(BUILD),--build) $(ARGS)
 
 .PHONY: coverage
 coverage: $(INSTALLED) ## Run every test and show which branches none of them took

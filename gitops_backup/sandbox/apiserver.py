@@ -45,6 +45,11 @@ class ControlPlane:
         """The address of the API server."""
         return f"https://{LOOPBACK}:{self._port}"
 
+    @property
+    def signing_key(self) -> Path:
+        """The private key that tokens of ServiceAccounts are signed with."""
+        return self._folder / "service-accounts.key"
+
     def kubeconfig_for(self, service_account: str, namespace: str) -> Path:
         """A kubeconfig with a token, valid for a day, of this ServiceAccount, created when missing."""
         accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
@@ -83,9 +88,8 @@ class ControlPlane:
         tokens = self._folder / "tokens.csv"
         tokens.touch(mode=0o600)
         tokens.write_text(f"{self._token},admin,admin,system:masters\n")
-        key = self._folder / "service-accounts.key"
-        key.touch(mode=0o600)
-        key.write_text(_new_signing_key())
+        self.signing_key.touch(mode=0o600)
+        self.signing_key.write_text(_new_signing_key())
 
     def _start_etcd(self) -> tuple[Program, int]:
         program, (port, _) = start_server(self._launch_etcd, ready=lambda at: _is_healthy(at[0]), ports=2)
@@ -118,7 +122,6 @@ class ControlPlane:
         return program, port
 
     def _launch_api_server(self, port: int) -> Program:
-        key = self._folder / "service-accounts.key"
         return self._programs.start(
             "kube-apiserver",
             [
@@ -133,8 +136,8 @@ class ControlPlane:
                 "--authorization-mode=RBAC",
                 f"--token-auth-file={self._folder / 'tokens.csv'}",
                 f"--service-account-issuer={_ISSUER}",
-                f"--service-account-key-file={key}",
-                f"--service-account-signing-key-file={key}",
+                f"--service-account-key-file={self.signing_key}",
+                f"--service-account-signing-key-file={self.signing_key}",
                 "--allow-privileged=true",
                 "--disable-admission-plugins=ServiceAccount",
             ],

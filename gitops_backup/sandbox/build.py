@@ -115,7 +115,7 @@ BUILDABLE = {
             "github.com/argoproj/argo-cd/v3",
             "v3.6.1",
             "github.com/argoproj/argo-cd/v3/cmd",
-            stamps=(("github.com/argoproj/argo-cd/v3/common.version", "v3.6.1"),),
+            stamps=(("github.com/argoproj/argo-cd/v3/common.version", "3.6.1"),),
             go="1.27.0",
             data=("manifests/crds",),
         ),

@@ -1,8 +1,8 @@
-"""Programs that the distribution has: the registry, skopeo and Git, and gpg for tests of signatures.
+"""Programs that the distribution has: the registry, skopeo and Git; gpg for tests of signatures; and Redis.
 
-As root on Debian and what descends from it they are installed with apt. The registry's package would start a
-service that listens to everybody, so that package is only unpacked, into our cache. Elsewhere one line says
-what to install.
+As root on Debian and what descends from it they are installed with apt. The packages of the registry and of
+Redis's server would start a service. The first is only unpacked, into our cache; the second is passed over,
+as the program itself is in the package with Redis's tools. Elsewhere one line says what to install.
 """
 
 import os
@@ -18,6 +18,8 @@ from gitops_backup.sandbox.cache import locked
 
 _SECONDS_TO_INSTALL = 600.0
 _REGISTRY_NAMES = ("docker-registry", "registry")
+# in Debian they are one and the same, and the second comes without a service
+_REDIS_NAMES = ("redis-server", "redis-check-rdb")
 _APT = {"DEBIAN_FRONTEND": "noninteractive"}
 
 
@@ -52,6 +54,21 @@ class Packages:
             if missing:
                 self._prepare(missing)
                 self._install(missing)
+
+    def provide_redis(self) -> Path:
+        """A program that is the Redis server when it is called `redis-server`. Raises `UsageError`."""
+        with locked(self.cache / "bin" / ".packages", waiting=self._somebody_installs):
+            found = self._redis()
+            if found is None:
+                self._prepare(["redis-server"])
+                self._install(["redis-tools"])
+                found = self._redis()
+        if found is None:
+            raise UsageError("redis-tools has no redis-check-rdb", hint="install redis-server by hand")
+        return found
+
+    def _redis(self) -> Path | None:
+        return next((path for name in _REDIS_NAMES if (path := self._which(name))), None)
 
     def _prepare(self, missing: Sequence[str]) -> None:
         if not self.may_install or self._which("apt-get") is None:
@@ -95,7 +112,7 @@ class Packages:
         if done.returncode:
             raise UsageError(
                 f"{argv[0]} {argv[1]} failed: {one_line(done.stderr or done.stdout)}",
-                hint="install skopeo, docker-registry and git by hand",
+                hint="install your distribution's packages by hand",
             )
 
     def _which(self, name: str) -> Path | None:

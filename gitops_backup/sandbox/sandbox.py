@@ -223,9 +223,14 @@ class Sandbox:
             password=password,
         )
 
-    def program(self, name: str, argv: Sequence[str]) -> Program:
-        """Start a program that ends with the sandbox; what it prints goes to a log in the folder."""
-        return self._programs.start(name, argv, log=self.folder / f"{name}.log")
+    def program(
+        self, name: str, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None
+    ) -> Program:
+        """Start a program that ends with the sandbox; what it prints goes to a log in the folder.
+
+        `env` is added to PATH, HOME and a UTF-8 locale.
+        """
+        return self._programs.start(name, argv, log=self.folder / f"{name}.log", env=env)
 
     def kubelet(self, *, pods: bool = True, delay: float = 0.3) -> KubeletStandIn:
         """The stand-in for kubelet and rollouts, to be used as a context manager."""

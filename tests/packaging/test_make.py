@@ -21,7 +21,7 @@ def test_make_says_what_there_is() -> None:
     listed = {line.split()[0] for line in done.stdout.decode().splitlines() if line.startswith("  ")}
     assert listed >= {
         *("install", "uninstall", "run", "deploy", "undeploy", "docker-build", "docker-push", "manifests"),
-        *("demo", "test", "fuzz", "lint", "bench"),
+        *("demo", "test", "fuzz", "test-argocd", "lint", "bench"),
     }
 
 

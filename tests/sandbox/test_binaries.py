@@ -186,3 +186,33 @@ def test_gpg_is_installed_where_it_is_missing_alone(tmp_path: Path) -> None:
     (tmp_path / "path" / "gpg-agent").unlink()
     with pytest.raises(UsageError, match=r"not on PATH: gpg-agent \(install"):
         _packages(tmp_path, ("gpg",), may_install=False).provide_gpg()
+
+
+@pytest.mark.parametrize("name", ["redis-server", "redis-check-rdb"])
+def test_redis_goes_by_two_names(tmp_path: Path, name: str) -> None:
+    """The second comes with its tools, and is the server when it is called so."""
+    assert _packages(tmp_path, (name,), may_install=False).provide_redis() == tmp_path / "path" / name
+
+
+@pytest.mark.parametrize("may_install", [False, True])
+def test_one_line_says_that_redis_is_wanted(tmp_path: Path, may_install: bool) -> None:
+    """Without the right to install, and as root where there is no apt."""
+    with pytest.raises(UsageError, match=r"not on PATH: redis-server \(install") as missing:
+        _packages(tmp_path, (), may_install=may_install).provide_redis()
+    assert "\n" not in str(missing.value)
+
+
+def test_with_apt_redis_is_installed_without_its_service(tmp_path: Path) -> None:
+    """The package with its tools has the program, and no service; a script of our own stands for apt."""
+    installed = tmp_path / "installed"
+    tools = tmp_path / "path" / "redis-check-rdb"
+    apt = f"""#!/bin/sh
+echo "$@" >> {installed}
+if [ "$1" = install ]; then : > {tools}; /bin/chmod 755 {tools}; fi
+"""
+    _executable(tmp_path / "path" / "apt-get", apt)
+    assert _packages(tmp_path, (), may_install=True).provide_redis() == tools
+    assert installed.read_text().splitlines() == [
+        "update -qq",
+        "install -qq --no-install-recommends redis-tools",
+    ]
