@@ -7,14 +7,16 @@ every branch of it that an Application follows, so that a branch can be checked 
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from gitops_backup.cli.wiring import open_backup_registry, open_git, open_renderer
 from gitops_backup.controller import foresight
+from gitops_backup.controller.generating import Family, generate
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.offline import plan_offline
 from gitops_backup.controller.reading import Readable
@@ -23,10 +25,22 @@ from gitops_backup.domain.policy import Policy
 from gitops_backup.errors import UsageError, count, one_line
 from gitops_backup.git.local import open_local
 from gitops_backup.settings import Settings
-from gitops_backup.sources.applications import normalised
-from gitops_backup.sources.discovery import EXTENSIONS, Discovery, discover, may_describe
+from gitops_backup.sources.applications import (
+    IN_CLUSTER_NAME,
+    Application,
+    PinnedRevision,
+    normalised,
+    writable_branch,
+)
+from gitops_backup.sources.discovery import (
+    EXTENSIONS,
+    Discovery,
+    discover,
+    may_describe,
+    told_apart,
+)
 from gitops_backup.sources.documents import LARGEST
-from gitops_backup.sources.origin import local
+from gitops_backup.sources.origin import local, urls_of
 
 _MOST_READ_AT_ONCE = 500
 _MOST_NAMED = 5
@@ -70,17 +84,27 @@ def foresee_offline(
         _check(found, shown, applications)
         for note in _notes(found):
             tell(note)
-        here = local(found.applications, remotes, handed_in=bool(applications))
+        renderer = stack.enter_context(open_renderer(settings, going_on))
+        urls = urls_of(found.applications, found.sets, remotes, handed_in=bool(applications))
+        families = generate(
+            opened,
+            commit,
+            found.sets,
+            clusters=found.clusters,
+            is_here=partial(_is_here, urls),
+            renderer=renderer,
+        )
+        here = local(list(_all_applications(found, families)), urls)
         if here.others:
             tell(f"{count(here.others, 'Application')} without a source in {shown} left out")
         held = stack.enter_context(open_backup_registry(settings, policy)) if check_registry else None
-        renderer = stack.enter_context(open_renderer(settings, going_on))
         made = plan_offline(opened, commit, here.applications, policy=policy, renderer=renderer, held=held)
         wanted = Plan(
             tuple(each for each in made.plan.workloads if namespace in {None, each.workload.key.namespace})
         )
         future = foresight.foresee(wanted, made.inventory, _OneRepository(opened), renderer=renderer)
-    problems = (*here.problems, *made.problems, *future.problems)
+    of_sets = (problem for family in families for problem in family.evaluation.problems)
+    problems = (*of_sets, *here.problems, *made.problems, *future.problems)
     return Foreseen(wanted, made.inventory, future, problems)
 
 
@@ -146,8 +170,27 @@ def _found(contents: Mapping[str, bytes], policy: Policy) -> Discovery:
     return discover(contents, namespaces=policy.argocd_namespaces)
 
 
+def _is_here(urls: Sequence[str], url: str, revision: str) -> bool:
+    """Whether a generator reads the commit that stands for every branch of the repository."""
+    try:
+        writable_branch(revision)
+    except PinnedRevision:
+        return False
+    return normalised(url) in urls
+
+
+def _all_applications(found: Discovery, families: Iterable[Family]) -> Iterable[Application]:
+    """The Applications that were found, and those that sets generate."""
+    generated = (
+        (family.set.path, Application.project(each.application, argocd_namespace=found.home))
+        for family in families
+        for each in family.evaluation.generated
+    )
+    return told_apart([*(("", application) for application in found.applications), *generated])
+
+
 def _check(found: Discovery, repository: str, applications: Sequence[Path]) -> None:
-    if found.applications:
+    if found.applications or found.sets:
         return
     where = ", ".join(map(str, applications)) or repository
     looked = "looked for documents of kind Application (argoproj.io) in files *.yaml, *.yml and *.json"
@@ -159,8 +202,9 @@ def _check(found: Discovery, repository: str, applications: Sequence[Path]) -> N
 
 
 def _notes(found: Discovery) -> Iterator[str]:
-    if found.sets:
-        yield f"ApplicationSets are not understood yet: {_listed(found.sets)}"
+    asking = [str(each) for each in found.sets if each.asks_for_clusters]
+    if asking and not found.clusters:
+        yield f"no Secrets of clusters found, so there is only {IN_CLUSTER_NAME} for {_listed(asking)}"
     if found.outside:
         yield f"{count(found.outside, 'Application')} in namespaces where Argo CD does not look left out"
     if found.unreadable:

@@ -1,4 +1,4 @@
-"""Argo CD's Applications in files: plain documents of YAML or JSON, alone, among others, or in a list.
+"""Argo CD's Applications, sets and clusters in files of YAML or JSON, alone, among others, or in a list.
 
 A template is no YAML before it is rendered, so an Application in one is not found. Most files of a repository
 are not even parsed: those that name Argo CD's API group and the kind nowhere.
@@ -13,39 +13,42 @@ import yaml
 
 from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application
+from gitops_backup.sources.applicationsets.clusters import Cluster
+from gitops_backup.sources.applicationsets.sets import GROUP, ApplicationSet, is_set, read_sets
 from gitops_backup.sources.content import Bare
 from gitops_backup.sources.documents import InvalidManifest
-from gitops_backup.sources.rendered import Rendered, read_manifests
+from gitops_backup.sources.names import is_name
+from gitops_backup.sources.rendered import read_manifests
 
 EXTENSIONS = (".yaml", ".yml", ".json")
 """How the names of files end in which Applications are looked for."""
 
-_GROUP = "argoproj.io"
 _HOME = "argocd"
-_LONGEST_NAME = 253
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What was found: Applications in the order of their files, and which files have ApplicationSets.
+    """What was found: Applications and ApplicationSets in the order of their files, and clusters.
 
-    `outside` is how many Applications are in namespaces where Argo CD does not look; `unreadable` says what
-    is wrong with files that seem to have an Application in them.
+    `outside` is how many Applications and sets are in namespaces where Argo CD does not look; `unreadable`
+    says what is wrong with files that seem to have an Application in them. `home` is where Argo CD runs.
     """
 
     applications: tuple[Application, ...]
-    sets: tuple[str, ...]
+    sets: tuple[ApplicationSet, ...]
+    clusters: tuple[Cluster, ...]
+    home: str
     outside: int
     unreadable: tuple[str, ...]
 
 
 def may_describe(content: bytes) -> bool:
-    """Whether a file may have an Application in it."""
-    return _GROUP.encode() in content and bool(_KIND.search(content))
+    """Whether a file may have an Application, a set or a cluster in it."""
+    return GROUP.encode() in content and bool(_KIND.search(content))
 
 
 def discover(contents: Mapping[str, bytes], *, namespaces: frozenset[str]) -> Discovery:
-    """The Applications in these files; `namespaces` are those in which Argo CD looks for them.
+    """What is in these files; `namespaces` are those in which Argo CD looks for Applications and sets.
 
     An Application without a namespace is in the first of them. Those that are described alike in several
     files count once; where descriptions of one name differ, as those for several clusters do, each but the
@@ -53,7 +56,8 @@ def discover(contents: Mapping[str, bytes], *, namespaces: frozenset[str]) -> Di
     """
     home = _HOME if _HOME in namespaces else min(namespaces, default=_HOME)
     found: list[tuple[str, Application]] = []
-    sets: list[str] = []
+    sets: list[ApplicationSet] = []
+    clusters: list[Cluster] = []
     unreadable: list[str] = []
     for path in sorted(contents):
         try:
@@ -61,31 +65,34 @@ def discover(contents: Mapping[str, bytes], *, namespaces: frozenset[str]) -> Di
         except InvalidManifest as error:
             unreadable.append(error.message)
             continue
-        if any(each.identity[:2] == (_GROUP, "ApplicationSet") for each in objects):
-            sets.append(path)
+        if any(is_set(each.content) for each in objects):
+            sets += read_sets(path, contents[path], namespace=home)
+        projected = (Cluster.project_secret(e.content) for e in objects if e.identity[:2] == ("", "Secret"))
+        clusters += (cluster for cluster in projected if cluster is not None)
         found += (
             (path, Application.project(_plain(each.content), argocd_namespace=home))
             for each in objects
-            if _is_application(each)
+            if each.identity[:2] == (GROUP, "Application")
         )
-    inside = [(path, application) for path, application in found if application.namespace in namespaces]
+    named = [
+        (path, application)
+        for path, application in found
+        if is_name(application.name) and is_name(application.namespace)
+    ]
+    inside = [(path, application) for path, application in named if application.namespace in namespaces]
+    looked_at = [each for each in sets if each.namespace in namespaces]
     return Discovery(
-        applications=tuple(_told_apart(inside)),
-        sets=tuple(sets),
-        outside=len(found) - len(inside),
+        applications=tuple(told_apart(inside)),
+        sets=tuple(looked_at),
+        clusters=tuple(clusters),
+        home=home,
+        outside=len(named) - len(inside) + len(sets) - len(looked_at),
         unreadable=tuple(unreadable),
     )
 
 
-def _is_application(found: Rendered) -> bool:
-    identity = found.identity
-    if (identity.group, identity.kind) != (_GROUP, "Application"):
-        return False
-    names = identity.name, identity.namespace
-    return all(len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) for name in names)
-
-
-def _told_apart(found: Iterable[tuple[str, Application]]) -> Iterable[Application]:
+def told_apart(found: Iterable[tuple[str, Application]]) -> Iterable[Application]:
+    """Applications and their files, without those that are there twice, and of one name each."""
     known: dict[tuple[str, str], list[Application]] = {}
     for path, application in found:
         alike = known.setdefault((application.namespace, application.name), [])
@@ -113,5 +120,4 @@ def _scalar(text: str) -> Any:
     return read if read is None or isinstance(read, bool | int | float) else text
 
 
-_KIND = re.compile(rb"\bApplication(?:Set)?\b")
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
+_KIND = re.compile(rb"\bApplication(?:Set)?\b|argocd\.argoproj\.io/secret-type")

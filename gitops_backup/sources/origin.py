@@ -16,6 +16,7 @@ from gitops_backup.sources.applications import (
     normalised,
     writable_branch,
 )
+from gitops_backup.sources.applicationsets.sets import ApplicationSet
 
 _MOST_NAMED = 5
 
@@ -37,19 +38,32 @@ class Local:
     problems: tuple[str, ...]
 
 
-def local(applications: Sequence[Application], remotes: Sequence[str], *, handed_in: bool) -> Local:
-    """The Applications that deploy from the repository with these remotes.
+def urls_of(
+    applications: Iterable[Application],
+    sets: Iterable[ApplicationSet],
+    remotes: Sequence[str],
+    *,
+    handed_in: bool,
+) -> tuple[str, ...]:
+    """By which URLs, normalised, Applications and sets name the repository with these remotes.
 
-    Where it has none, or the Applications are `handed_in` for it, it is the one repository that they name.
-    Raises `UnknownOrigin`.
+    Where it has none, or they are `handed_in` for it, it is the one repository that they name. Raises
+    `UnknownOrigin`.
     """
-    named = sorted({source.repository for each in applications for source in each.sources if _in_git(source)})
+    sources = (source for each in applications for source in each.sources)
+    by_applications = {source.repository for source in sources if _in_git(source)}
+    named = sorted(by_applications | {normalised(url) for each in sets for url in each.repositories})
     places = {_place(url) for url in remotes}
-    here = [url for url in named if _place(url) in places]
+    here = tuple(url for url in named if _place(url) in places)
     if not here and len(named) == 1 and (handed_in or not remotes):
-        here = named
+        here = tuple(named)
     if not here:
         raise _unknown(named, remotes)
+    return here
+
+
+def local(applications: Sequence[Application], here: Sequence[str]) -> Local:
+    """The Applications that deploy from the repository with these URLs."""
     kept: list[Application] = []
     problems: list[str] = []
     for application in applications:

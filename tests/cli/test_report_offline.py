@@ -17,7 +17,7 @@ from gitops_backup.process import run
 from gitops_backup.sandbox.githost import GitHost
 from gitops_backup.sandbox.registry import Registry
 from tests.cli.command import PROJECT, SECONDS, Answer, command, path_with, refused, which
-from tests.cli.worktree import URL, application, commit_all, deployment, work_tree
+from tests.cli.worktree import URL, application, application_set, commit_all, deployment, work_tree
 from tests.git.bare import BareRepository, run_git
 
 _PREFIX = "bak.example/m"
@@ -203,25 +203,72 @@ def test_applications_may_be_handed_in(environment: dict[str, str], tmp_path: Pa
 
 
 def test_what_is_left_out_is_said_in_a_line_each(environment: dict[str, str], tmp_path: Path) -> None:
-    """On standard error: other repositories, ApplicationSets, other namespaces, templates."""
+    """On standard error: other repositories, clusters, other namespaces, templates."""
     elsewhere = json.loads(application("elsewhere", "app"))
     elsewhere["metadata"]["namespace"] = "team"
     files = {
         "a.yaml": application("app", "app"),
         "b.yaml": application("foreign", "app", url="https://git.example.com/acme/other"),
         "c.yaml": json.dumps(elsewhere).encode(),
-        "d/set.yaml": b"apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: set}\n",
+        "d/set.yaml": application_set({"clusters": {"selector": {"matchLabels": {"env": "dev"}}}}),
         "t/e.yaml": b"apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: {{ .x }}-y}\n",
         "app/web.yaml": _BASE,
     }
     tree = work_tree(tmp_path / "tree", files)
     answer = _report(environment, tree)
     assert _rows(answer) == {"app/web main": "Commit to [1] app/web.yaml:10"}
-    sets, outside, unreadable, others = answer.err.splitlines()
-    assert sets == "ApplicationSets are not understood yet: d/set.yaml"
+    clusters, outside, unreadable, others = answer.err.splitlines()
+    told = "no Secrets of clusters found, so there is only in-cluster for the ApplicationSet argocd/set"
+    assert clusters == told
     assert outside == "1 Application in namespaces where Argo CD does not look left out"
     assert unreadable.startswith("no Application can be read from t/e.yaml, line 3, column ")
     assert others == f"1 Application without a source in {tree} left out"
+
+
+def test_applications_that_sets_generate_are_planned_for(environment: dict[str, str], tmp_path: Path) -> None:
+    """Of folders, of files and of clusters, with both kinds of templates; what cannot be told is said."""
+    git = {"repoURL": f"{URL}.git", "revision": "HEAD"}
+    files = {
+        "sets/folders.yaml": application_set(
+            {"git": {**git, "directories": [{"path": "apps/*"}]}}, name="one"
+        ),
+        "sets/files.json": application_set(
+            {"git": {**git, "files": [{"path": "env/*.yaml"}]}},
+            {"git": {**git, "revision": "refs/tags/v1", "files": [{"path": "env/*.yaml"}]}},
+            {"pullRequest": {"github": {}}},
+            name="two",
+            path="{{ .folder }}",
+            last="{{ .some.name }}",
+            go=True,
+        ),
+        "sets/clusters.yaml": application_set(
+            {"clusters": {}}, name="three", path="apps/{{name}}", last="{{name}}"
+        ),
+        "sets/dev.yaml": b"""\
+apiVersion: v1
+kind: Secret
+metadata: {name: dev, labels: {argocd.argoproj.io/secret-type: cluster}}
+stringData: {name: b, server: https://dev.example}
+""",
+        "apps/a/web.yaml": _BASE,
+        "apps/b/web.yaml": deployment("api", "redis:8"),
+        "env/b.yaml": b"folder: apps/a\nsome: {name: b}\n",
+    }
+    tree = work_tree(tmp_path / "tree", files)
+    report = _json(environment, tree)
+    rows = [(w["application"], w["containers"][0]["place"]["path"]) for w in report["workloads"]]
+    assert rows == [
+        ("argocd/one-b", "apps/b/web.yaml"),
+        ("argocd/three-b", "apps/b/web.yaml"),
+        ("argocd/one-a", "apps/a/web.yaml"),
+        ("argocd/two-b", "apps/a/web.yaml"),
+    ]
+    pinned, unknown, missing = report["problems"]
+    assert pinned.endswith(f"two: spec.generators[1].git reads {URL}.git, refs/tags/v1, which is not at hand")
+    assert unknown.endswith(
+        "spec.generators[2].pullRequest: what this generator makes is known to Argo CD alone"
+    )
+    assert missing == "argocd/three-in-cluster: there is no folder apps/in-cluster"
 
 
 def test_descriptions_for_several_argo_cds_are_told_apart(

@@ -28,6 +28,31 @@ def application(
     return json.dumps(manifest).encode()
 
 
+def application_set(
+    *generators: object,
+    name: str = "set",
+    path: str = "{{path}}",
+    last: str = "{{path.basename}}",
+    go: bool = False,
+) -> bytes:
+    """The manifest of a set whose Applications have names that begin with its own."""
+    template = {
+        "metadata": {"name": f"{name}-{last}"},
+        "spec": {
+            "project": "default",
+            "source": {"repoURL": URL, "path": path},
+            "destination": {**IN_CLUSTER, "namespace": "default"},
+        },
+    }
+    manifest = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "ApplicationSet",
+        "metadata": {"name": name},
+        "spec": {"goTemplate": go, "generators": generators, "template": template},
+    }
+    return json.dumps(manifest).encode()
+
+
 def deployment(name: str, image: str, **metadata: Any) -> bytes:
     """The manifest of a Deployment, its image on line 10."""
     return f"""\

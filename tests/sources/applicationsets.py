@@ -46,10 +46,11 @@ def applications(evaluation: Evaluation) -> list[Any]:
     return sorted(found, key=lambda each: str(each["metadata"].get("name")))
 
 
-def manifest(*generators: object, go: bool = False, name: str = "{{name}}", **spec: object) -> bytes:
-    """The manifest of a set whose Applications have this name."""
+def manifest(*generators: object, go: bool = False, name: str = "", made: str = "", **spec: object) -> bytes:
+    """The manifest of a set whose Applications say `made` of themselves; `name` is their parameter's."""
     source = {"repoURL": REPOSITORY, "path": "app"}
-    template = {"metadata": {"name": name}, "spec": {"project": "default", "source": source}}
+    metadata = {"name": name or ("{{ .name }}" if go else "{{name}}"), "annotations": {"made": made}}
+    template = {"metadata": metadata, "spec": {"project": "default", "source": source}}
     whole = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "ApplicationSet",

@@ -23,6 +23,8 @@ def _root(text: str) -> Node:
         ("./a//config.json", "a/config.json", True),
         ("a", "a/b/c", True),
         ("a", "ab", False),
+        ("a/", "a/b", True),
+        ("a?/", "ab", False),
         (".", "a/b", True),
         ("", "a/b", True),
         ("a/*.json", "a/b/c.json", True),

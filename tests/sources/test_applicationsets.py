@@ -64,14 +64,19 @@ def test_where_parameters_come_from_is_said() -> None:
     folders = {"git": {**_GIT, "directories": [{"path": "apps/a"}]}}
     clusters = {"clusters": {"selector": {"matchLabels": {"env": "dev"}}}}
     dev = Cluster("dev", "https://dev", "", {"env": "dev"}, {})
-    made = manifest(elements, {"matrix": {"generators": [files, clusters]}}, folders)
-    evaluation = evaluated(made, _FILES, renderer=_NONE, clusters=[dev])
-    assert [[str(origin) for origin in each.origins] for each in evaluation.generated] == [
+
+    def origins(generator: object, name: str) -> list[list[str]]:
+        evaluation = evaluated(manifest(generator, name=name), _FILES, renderer=_NONE, clusters=[dev])
+        return [[str(origin) for origin in each.origins] for each in evaluation.generated]
+
+    assert origins(elements, "{{name}}") == [
         ["spec.generators[0].list.elements[0]"],
         ["spec.generators[0].list.elements[1]"],
+    ]
+    assert origins(folders, "{{path.basename}}") == [["the folder apps/a"]]
+    assert origins({"matrix": {"generators": [files, clusters]}}, "{{path.basename}}") == [
         ["apps/a/config.json", "the cluster dev"],
         ["apps/b/config.json", "the cluster dev"],
-        ["the folder apps/a"],
     ]
 
 
@@ -166,7 +171,7 @@ def test_go_templates_that_helm_would_take_otherwise_are_refused(
         _element(name="a", deep={"x": "y"}, list=[{"x": "y"}]),
         go=True,
         goTemplateOptions=["missingkey=error"],
-        name=template,
+        made=template,
     )
     assert problem in _problem(made, helm_renderer)
 
@@ -192,31 +197,30 @@ def test_fields_are_asked_for_as_argo_cd_asks(helm_renderer: LocalRenderer, temp
     element = _element(
         name="a", deep={"x": "y"}, list=[{"x": "y"}], empty="", zero=0, none=None, a1="1", _b="2"
     )
-    whole = manifest(element, go=True, goTemplateOptions=["missingkey=error"], name=template)
+    whole = manifest(element, go=True, goTemplateOptions=["missingkey=error"], made=template)
     (found,) = evaluated(whole, {}, renderer=helm_renderer).generated
-    assert found.application["metadata"]["name"] == made
+    assert found.application["metadata"]["annotations"]["made"] == made
 
 
 @pytest.mark.parametrize("options", [["missingkey=wrong"], ["other"]])
 def test_options_that_go_does_not_know_are_refused(options: list[str]) -> None:
     """Go's library would panic."""
-    made = manifest(_element(name="a"), go=True, goTemplateOptions=options, name="{{ .name }}")
+    made = manifest(_element(name="a"), go=True, goTemplateOptions=options)
     assert _problem(made, _NONE).startswith("expected goTemplateOptions to be missingkey=..., not ")
 
 
 def test_go_templates_take_helm() -> None:
     """Without it, that is the problem; texts without braces need none."""
-    assert "a template cannot be evaluated: " in _problem(
-        manifest(_element(name="a"), go=True, name="{{.name}}"), _NONE
-    )
-    assert len(evaluated(manifest(_element(), go=True, name="fixed"), {}, renderer=_NONE).generated) == 1
+    assert "a template cannot be evaluated: " in _problem(manifest(_element(name="a"), go=True), _NONE)
+    fixed = manifest(_element(name="a"), go=True, name="fixed")
+    assert len(evaluated(fixed, {}, renderer=_NONE).generated) == 1
 
 
 def test_all_templates_of_a_set_are_rendered_at_once(helm_renderer: LocalRenderer) -> None:
     """However many elements there are."""
     counting = _Counting(helm_renderer)
     elements = {"list": {"elements": [{"name": f"n{number}"} for number in range(200)]}}
-    made = manifest(elements, go=True, name="{{ .name }}-{{ .name | upper }}")
+    made = manifest(elements, go=True, made="{{ .name }}-{{ .name | upper }}")
     assert len(evaluated(made, {}, renderer=counting).generated) == 200
     assert counting.count == 1
 
@@ -239,7 +243,10 @@ def test_a_template_that_is_none_is_a_problem() -> None:
     """And so are names that are generated twice."""
     made = manifest(_element(name="a"), template={"metadata": {}})
     assert _problem(made, _NONE) == "spec.template is expected to be a mapping with metadata and spec"
-    unclosed = manifest(_element(name="a"), name="{{name}}{{")
+    assert evaluated(manifest(_element(name="A {{x}}")), {}, renderer=_NONE).problems == (
+        "the ApplicationSet argocd/shop generates an Application whose name, 'A {{x}}', is none",
+    )
+    unclosed = manifest(_element(name="a"), made="{{name}}{{")
     assert _problem(unclosed, _NONE) == "a template has {{ without }} behind it"
     twice = evaluated(manifest(_element(name="a"), _element(name="a")), {}, renderer=_NONE)
     assert twice.problems == ("the ApplicationSet argocd/shop generates several Applications of the name a",)

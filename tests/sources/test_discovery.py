@@ -83,9 +83,29 @@ def test_what_cannot_be_a_name_names_nothing(name: object) -> None:
 
 
 def test_other_objects_are_no_applications() -> None:
-    """Sets are named by their files."""
+    """Sets are read with their files."""
     found = _found(_manifest(kind="ApplicationSet"), _manifest(kind="AppProject"), "- argoproj.io\n")
-    assert (found.applications, found.sets, found.unreadable) == ((), ("0.yaml",), ())
+    assert [(each.path, each.name) for each in found.sets] == [("0.yaml", "shop")]
+    assert (found.applications, found.clusters, found.unreadable) == ((), (), ())
+
+
+def test_a_set_where_argo_cd_does_not_look_is_none() -> None:
+    """It is counted."""
+    manifest = json.loads(_manifest(kind="ApplicationSet"))
+    manifest["metadata"]["namespace"] = "team"
+    found = _found(json.dumps(manifest))
+    assert (found.sets, found.outside) == ((), 1)
+
+
+def test_clusters_are_secrets_with_a_label() -> None:
+    """What else is in them is not kept."""
+    labels = "{argocd.argoproj.io/secret-type: cluster, env: dev}"
+    secret = (
+        f"apiVersion: v1\nkind: Secret\nmetadata: {{name: x, labels: {labels}}}\nstringData: {{name: dev}}\n"
+    )
+    assert may_describe(secret.encode())
+    (cluster,) = _found(secret).clusters
+    assert (cluster.name, cluster.labels["env"]) == ("dev", "dev")
 
 
 def test_what_is_no_yaml_is_told() -> None:

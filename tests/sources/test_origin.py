@@ -5,13 +5,19 @@ from typing import Any
 import pytest
 
 from gitops_backup.sources.applications import Application
-from gitops_backup.sources.origin import UnknownOrigin, local
+from gitops_backup.sources.applicationsets.sets import ApplicationSet, read_sets
+from gitops_backup.sources.origin import Local, UnknownOrigin, local, urls_of
+from tests.sources.applicationsets import manifest
 
 _SHOP = "https://git.example/acme/shop"
 
 
 def _application(*sources: dict[str, Any]) -> Application:
     return Application.project({"metadata": {"name": "a"}, "spec": {"sources": list(sources)}})
+
+
+def _local(applications: list[Application], remotes: list[str], *, handed_in: bool = False) -> Local:
+    return local(applications, urls_of(applications, (), remotes, handed_in=handed_in))
 
 
 def _source(url: str = _SHOP, **more: Any) -> dict[str, Any]:
@@ -29,7 +35,7 @@ def _source(url: str = _SHOP, **more: Any) -> dict[str, Any]:
 )
 def test_one_repository_has_many_urls(remote: str) -> None:
     """Host and path tell."""
-    found = local([_application(_source()), _application(_source(f"{_SHOP}-2"))], [remote], handed_in=False)
+    found = _local([_application(_source()), _application(_source(f"{_SHOP}-2"))], [remote], handed_in=False)
     assert (len(found.applications), found.others, found.problems) == (1, 1, ())
 
 
@@ -40,7 +46,7 @@ def test_all_sources_name_it_alike_and_follow_one_branch() -> None:
         _source("git@git.example:acme/shop.git", targetRevision="release"),
         _source(targetRevision="refs/tags/v1"),
     )
-    (found,) = local([application], [f"{_SHOP}.git"], handed_in=False).applications
+    (found,) = _local([application], [f"{_SHOP}.git"], handed_in=False).applications
     assert [(s.repo_url, s.target_revision) for s in found.sources] == [
         (_SHOP, ""),
         (_SHOP, ""),
@@ -52,7 +58,7 @@ def test_all_sources_name_it_alike_and_follow_one_branch() -> None:
 def test_the_only_repository_is_the_one(remotes: list[str], handed_in: bool) -> None:
     """Where nothing says otherwise, or somebody says so."""
     chart = {"repoURL": "https://charts.example", "chart": "redis", "targetRevision": "1"}
-    found = local([_application(_source(), chart)], remotes, handed_in=handed_in)
+    found = _local([_application(_source(), chart)], remotes, handed_in=handed_in)
     assert [len(each.sources) for each in found.applications] == [1]
     assert found.problems == (
         (
@@ -78,5 +84,21 @@ def test_what_nothing_says_is_not_guessed(
     """An edit of another repository's file would be nonsense."""
     applications = [_application(*map(_source, sources))]
     with pytest.raises(UnknownOrigin) as error:
-        local(applications, remotes, handed_in=handed_in)
+        _local(applications, remotes, handed_in=handed_in)
     assert told in str(error.value)
+
+
+def test_sets_name_repositories_too() -> None:
+    """Their generators and their templates, but for charts and what is made of parameters."""
+    git = {"repoURL": "git@git.example:acme/shop.git", "revision": "HEAD", "files": [{"path": "x"}]}
+    sources = [{"repoURL": f"{_SHOP}-2", "path": "a"}, {"repoURL": "{{url}}"}, {"repoURL": "c", "chart": "d"}]
+    template = {"metadata": {}, "spec": {"sources": sources}}
+    (found,) = _sets(
+        manifest({"matrix": {"generators": [{"git": git}, {"clusters": {}}]}}, template=template)
+    )
+    assert found.repositories == {"git@git.example:acme/shop.git", f"{_SHOP}-2"}
+    assert urls_of((), [found], [_SHOP], handed_in=False) == ("ssh://git@git.example/acme/shop",)
+
+
+def _sets(content: bytes) -> tuple[ApplicationSet, ...]:
+    return read_sets("set.yaml", content, namespace="argocd")

@@ -28,13 +28,16 @@ class FilePattern:
             what = f"the pattern {one_line(pattern)} is not understood"
             raise InvalidPattern(f"{what}: expected a path from the repository's root")
         self._literal = posixpath.normpath(pattern or ".")
+        self._whole = pattern.endswith("/")
         self._parts = _parts(self._literal, slashes=True) if _WILD.search(self._literal) else None
 
     def matches(self, path: str) -> bool:
         """Whether a path is meant."""
-        if self._literal in (".", path) or path.startswith(f"{self._literal}/"):
+        if self._literal == "." or path.startswith(f"{self._literal}/"):
             return True
-        return self._parts is not None and _matches(self._parts, path)
+        if self._whole:
+            return False
+        return path == self._literal or (self._parts is not None and _matches(self._parts, path))
 
 
 class DirectoryPattern:

@@ -16,11 +16,18 @@ from gitops_backup.sources.applicationsets.generators import Generators, NotRead
 from gitops_backup.sources.applicationsets.gotemplates import GoTemplating
 from gitops_backup.sources.applicationsets.parameters import CannotEvaluate, Origin, Parameters
 from gitops_backup.sources.applicationsets.templates import filled, patched
-from gitops_backup.sources.applicationsets.templating import Asked, Templating, fast_templating, templated
+from gitops_backup.sources.applicationsets.templating import (
+    Asked,
+    Templating,
+    fast_templating,
+    is_templated,
+    templated,
+)
 from gitops_backup.sources.applicationsets.values import value_of
 from gitops_backup.sources.content import KeyIsNoText
 from gitops_backup.sources.documents import File, InvalidManifest, Position
 from gitops_backup.sources.mappings import find
+from gitops_backup.sources.names import is_name
 from gitops_backup.sources.rendering import Renderer
 
 GROUP = "argoproj.io"
@@ -47,6 +54,16 @@ class ApplicationSet:
         """Whether its templates are Go's."""
         return self.spec.get("goTemplate") is True
 
+    @property
+    def repositories(self) -> frozenset[str]:
+        """The URLs of repositories that its generators and templates name, as they are written."""
+        return frozenset(url for url in _urls(self.spec) if not is_templated(url))
+
+    @property
+    def asks_for_clusters(self) -> bool:
+        """Whether one of its generators looks at the clusters that Argo CD knows."""
+        return any(True for _ in _held(self.spec.get("generators"), "clusters"))
+
 
 @dataclass(frozen=True, slots=True)
 class Generated:
@@ -54,6 +71,11 @@ class Generated:
 
     application: Object
     origins: tuple[Origin, ...]
+
+    @property
+    def name(self) -> str:
+        """The Application's name."""
+        return str(self.application["metadata"].get("name") or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +138,9 @@ def evaluate(each: ApplicationSet, around: Surroundings, *, renderer: Renderer) 
             problems.append(f"{each}: {error.message}")
         except NotRead as error:
             unread |= error.paths
-    problems += _duplicates(each, generated)
-    return Evaluation(tuple(generated), tuple(problems), unread)
+    named = {each.name: each for each in generated if is_name(each.name)}
+    problems += _misnamed(each, generated, named)
+    return Evaluation(tuple(named.values()), tuple(problems), unread)
 
 
 def _applications(
@@ -153,13 +176,14 @@ def _read_patch(text: str) -> object:
         raise CannotEvaluate(f"templatePatch cannot be read: {one_line(str(error))}") from error
 
 
-def _duplicates(each: ApplicationSet, generated: Sequence[Generated]) -> Iterator[str]:
-    met: set[str] = set()
+def _misnamed(
+    each: ApplicationSet, generated: Sequence[Generated], named: Mapping[str, Generated]
+) -> Iterator[str]:
     for one in generated:
-        name = str(one.application["metadata"].get("name"))
-        if name in met:
-            yield f"{each} generates several Applications of the name {one_line(name)}"
-        met.add(name)
+        if one.name not in named:
+            yield f"{each} generates an Application whose name, {one_line(one.name)!r}, is none"
+        elif one is not named[one.name]:
+            yield f"{each} generates several Applications of the name {one.name}"
 
 
 def _objects(root: Node) -> Iterator[tuple[tuple[int, ...], Node]]:
@@ -168,6 +192,26 @@ def _objects(root: Node) -> Iterator[tuple[tuple[int, ...], Node]]:
         yield from (((*listed.steps, number), item) for number, item in enumerate(listed.node.value))
     else:
         yield (), root
+
+
+def _urls(spec: Object) -> Iterator[str]:
+    listed = (each for many in _held(spec, "sources") if isinstance(many, list) for each in many)
+    for source in (*_held(spec, "source"), *_held(spec, "git"), *listed):
+        url = source.get("repoURL") if isinstance(source, Mapping) and not source.get("chart") else None
+        if isinstance(url, str) and url and not url.startswith("oci://"):
+            yield url
+
+
+def _held(value: Any, key: str) -> Iterator[Any]:
+    """What stands under a key, at any depth."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if name == key:
+                yield inner
+            yield from _held(inner, key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _held(item, key)
 
 
 def _list(spec: Object, key: str) -> list[Any]:
