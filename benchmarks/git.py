@@ -31,10 +31,11 @@ from gitops_backup.cluster.listing import list_objects
 from gitops_backup.cluster.resources import APPLICATIONS, DEPLOYMENTS, IMAGE_BACKUPS
 from gitops_backup.cluster.writer import ClusterWriter
 from gitops_backup.controller.backups import BackupReconciler
+from gitops_backup.controller.contents import Files
 from gitops_backup.controller.drafting import Branch
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.journal import Journal
-from gitops_backup.controller.reading import Entry, Files, Head
+from gitops_backup.controller.reading import Blob, Head
 from gitops_backup.controller.repositories import Git, RepositoryReconciler
 from gitops_backup.controller.targets import management, target_of
 from gitops_backup.domain.backups import ImageBackup
@@ -311,7 +312,7 @@ class _TimedBranch:
         with self._stages.stage("fetch and read"):
             return self._branch.fetch()
 
-    def tree(self, commit: str, path: str = "") -> Mapping[str, Entry]:
+    def tree(self, commit: str, path: str = "") -> Mapping[str, Blob]:
         with self._stages.stage("fetch and read"):
             return self._branch.tree(commit, path)
 

@@ -3,34 +3,35 @@
 The controller pushes a draft, the dry run prints it.
 """
 
-from collections import ChainMap
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from typing import Protocol
 
-from gitops_backup.controller.along import Along, along_of_edit, along_of_proof, unasked
+from gitops_backup.controller.along import Along, along_of_edit, unasked
+from gitops_backup.controller.contents import Edited
+from gitops_backup.controller.evidence import Surroundings
 from gitops_backup.controller.messages import ImageChange
+from gitops_backup.controller.outcomes import Outcomes
 from gitops_backup.controller.parts import DueChange, Part
 from gitops_backup.controller.reading import (
     RENDERED_AT_A_TIME,
     Elsewhere,
+    Read,
     Readable,
     Reading,
     independent,
     read_sources,
 )
-from gitops_backup.domain.images import Reference
+from gitops_backup.controller.shaping import Shaping, Shown, Unknown
 from gitops_backup.domain.reasons import Reason
-from gitops_backup.errors import GitopsBackupError, one_line
+from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application, Source
 from gitops_backup.sources.mounts import Mounts
-from gitops_backup.sources.rendered_proof import NotExplained, proven
 from gitops_backup.sources.rendering import Renderer
-from gitops_backup.sources.replacements import ObjectId, Refused, Replaced, Replacement, ShapeResult
-from gitops_backup.sources.shapes import edit_source, files_to_read, render_source
+from gitops_backup.sources.replacements import ObjectId, Refused, Replaced, Replacement
 from gitops_backup.sources.trees import folder_of
 
 
@@ -93,61 +94,31 @@ def draft(
     renderer: Renderer,
     readers: Sequence[Part] = (),
     elsewhere: Elsewhere | None = None,
+    outcomes: Outcomes | None = None,
 ) -> Draft:
     """What a branch would be changed to for all that is due, on a fetched commit.
 
     `readers` are the Applications for which nothing is due: what they are rendered to must stay the same, or
-    change by verified copies alone. `elsewhere` has what is not on the branch. Raises what reading the clone
-    raises; whatever is wrong with one file or source is a reason in the draft.
+    change by verified copies alone. `elsewhere` has what is not on the branch, `outcomes` what came of
+    sources in earlier drafts by this renderer. Raises what reading the clone raises; whatever is wrong with
+    one file or source is a reason in the draft.
     """
-    reading = read_sources(branch, commit, parts, readers, elsewhere=elsewhere)
+    outcomes = outcomes or Outcomes()
+    reading = read_sources(branch, commit, parts, readers, elsewhere=elsewhere, outcomes=outcomes)
+    drafting = _Drafting(commit, reading, renderer=renderer, outcomes=outcomes)
     refused: dict[ImageChange, Left] = {}
     while True:
-        made = _edited(commit, [part.without(refused) for part in parts], reading, renderer)
-        shown = _shown(made, (*parts, *readers), reading, renderer)
+        made = drafting.edited([part.without(refused) for part in parts])
+        shown = drafting.shown(made, (*parts, *readers))
         if not shown.odd:
             made.left += refused.values()
             asked = ((each.application, each.workload, each.container) for each in made.edited)
             made.along = unasked([*made.along, *shown.along], asked)
             made.mounts = reading.mounts
+            reading.contents.load(made.files)
+            made.before = {path: reading.contents[path] for path in made.files}
             return made
         refused |= shown.odd
-
-
-def _edited(commit: str, parts: Sequence[Part], reading: Reading, renderer: Renderer) -> Draft:
-    copies = _copies(parts)
-
-    def edit(numbers: Sequence[int]) -> Draft:
-        editing = _Editing(
-            reading=reading,
-            # what one Application's edit made of a file is what the next one finds there
-            contents=ChainMap({}, reading.contents),
-            renderer=renderer,
-            copies=copies,
-            made=Draft(commit),
-        )
-        for number in numbers:
-            editing.edit(parts[number])
-        return editing.made
-
-    plain, rendered = independent(len(parts), reading)
-    with ThreadPoolExecutor(RENDERED_AT_A_TIME) as pool:
-        later = [pool.submit(edit, group) for group in rendered]
-        drafts = [edit(plain), *(each.result() for each in later)]
-    made = Draft(commit)
-    for each in drafts:
-        made.files |= each.files
-        made.edited += each.edited
-        made.done += each.done
-        made.left += each.left
-        made.places |= each.places
-        made.along += each.along
-    made.before = {path: reading.contents[path] for path in made.files}
-    return made
-
-
-def _copies(parts: Iterable[Part]) -> dict[Reference, str]:
-    return {due.change.source: str(due.change.backup) for part in parts for due in part.due}
 
 
 @dataclass(slots=True)
@@ -158,51 +129,109 @@ class _Shown:
     along: list[Along] = field(default_factory=list)
 
 
-def _shown(made: Draft, parts: Sequence[Part], reading: Reading, renderer: Renderer) -> _Shown:
-    """What becomes of each Application that is rendered from a file that changes.
+class _Drafting:
+    """All edits of a commit, and what renderings show of them; what is known is not worked out again."""
 
-    Edits of files from which one is rendered that would change in more than copies are odd.
-    """
-    copies = {change.source: str(change.backup) for change in made.edited}
-    after = {**reading.contents, **made.files}
-    found = _Shown()
-    for number, source, read in reading.rendered:
-        # the edited ones again, too: only the copies of what is edited here are asked for before a push
-        touched = read & made.files.keys()
-        if not touched:
-            continue
-        application = parts[number].application
-        name = f"{application.namespace}/{application.name}"
-        render = partial(
-            render_source, application, source, tree=reading.tree, mounts=reading.mounts, renderer=renderer
+    def __init__(self, commit: str, reading: Reading, *, renderer: Renderer, outcomes: Outcomes) -> None:
+        self._commit = commit
+        self._reading = reading
+        self._known = Shaping(outcomes, known_only=True)
+        self._shaping = Shaping(outcomes)
+        self._here = Surroundings(
+            reading.tree, reading.contents, reading.mounts, renderer, shared=reading.shared
         )
-        try:
-            before = render(contents=reading.contents)
-            again = partial(render, contents=reading.contents, again=True)
-            proof = proven(before, render(contents=after), copies=copies, again=again)
-        except GitopsBackupError as error:
-            difference = error.difference if isinstance(error, NotExplained) else ""
-            for change in made.edited:
-                path = made.places[change].path
-                if path in touched:
-                    message = f"{one_line(path)} is read for the Application {name}, too: {error.message}"
-                    found.odd[change] = Left(change, Reason.PROOF_FAILED, message, difference)
-        else:
-            found.along += along_of_proof(name, proof)
+
+    def edited(self, parts: Sequence[Part]) -> Draft:
+        """What is due, edited: one part after the other where they share files, side by side elsewhere."""
+        copies = {due.change.source: str(due.change.backup) for part in parts for due in part.due}
+        here = replace(self._here, copies=copies)
+        made: dict[int, Draft] = {}
+        later: list[list[int]] = []
+
+        def edit(numbers: Sequence[int], shaping: Shaping) -> Draft:
+            editing = _Editing(self._reading, shaping, here, Draft(self._commit))
+            for number in numbers:
+                editing.edit(number, parts[number])
+            return editing.made
+
+        for group in independent(len(parts), self._reading):
+            try:
+                made[group[0]] = edit(group, self._known)
+            except Unknown:
+                later.append(group)
+        numbers = (number for group in later for number in group)
+        self._reading.contents.load(path for number in numbers for path in self._reading.paths(number))
+        with ThreadPoolExecutor(RENDERED_AT_A_TIME) as pool:
+            drafts = pool.map(lambda group: edit(group, self._shaping), later)
+            made |= {group[0]: each for group, each in zip(later, drafts, strict=True)}
+        return _together(self._commit, [made[number] for number in sorted(made)])
+
+    def shown(self, made: Draft, parts: Sequence[Part]) -> _Shown:
+        """What becomes of each Application that is rendered from a file that changes.
+
+        Edits of files from which one is rendered that would change in more than copies are odd.
+        """
+        before = replace(self._here, copies={change.source: str(change.backup) for change in made.edited})
+        after = replace(self._here, contents=Edited(self._reading.contents, made.files))
+        # the edited ones again, too: only the copies of what is edited here are asked for before a push
+        touched = [read for read in self._reading.reads if read.rendered and read.paths & made.files.keys()]
+
+        def show(read: Read, shaping: Shaping) -> Shown:
+            return shaping.show(parts[read.number].application, read.source, before, after)
+
+        known: dict[int, Shown] = {}
+        for number, read in enumerate(touched):
+            with contextlib.suppress(Unknown):
+                known[number] = show(read, self._known)
+        later = [number for number in range(len(touched)) if number not in known]
+        self._reading.contents.load(path for number in later for path in touched[number].paths)
+        with ThreadPoolExecutor(RENDERED_AT_A_TIME) as pool:
+            shown = pool.map(lambda number: show(touched[number], self._shaping), later)
+            known |= dict(zip(later, shown, strict=True))
+        found = _Shown()
+        for number, read in enumerate(touched):
+            found.along += known[number].along
+            found.odd |= _odd(made, read, parts[read.number].application, known[number])
+        return found
+
+
+def _together(commit: str, drafts: Iterable[Draft]) -> Draft:
+    made = Draft(commit)
+    for each in drafts:
+        made.files |= each.files
+        made.edited += each.edited
+        made.done += each.done
+        made.left += each.left
+        made.places |= each.places
+        made.along += each.along
+    return made
+
+
+def _odd(made: Draft, read: Read, application: Application, shown: Shown) -> dict[ImageChange, Left]:
+    """The changes in the files of a source, if what is shown of it speaks against them."""
+    found: dict[ImageChange, Left] = {}
+    for change in made.edited if shown.problem is not None else ():
+        path = made.places[change].path
+        if path in read.paths:
+            name = f"{application.namespace}/{application.name}"
+            message = f"{one_line(path)} is read for the Application {name}, too: {shown.problem}"
+            found[change] = Left(change, Reason.PROOF_FAILED, message, shown.difference)
     return found
 
 
-@dataclass(slots=True)
 class _Editing:
     """One edit after the other, each on what the ones before have made of the files."""
 
-    reading: Reading
-    contents: MutableMapping[str, bytes]
-    renderer: Renderer
-    copies: Mapping[Reference, str]
-    made: Draft
+    def __init__(self, reading: Reading, shaping: Shaping, here: Surroundings, made: Draft) -> None:
+        self._reading = reading
+        self._shaping = shaping
+        self._before = here
+        self._contents = Edited(here.contents)
+        self._now = replace(here, contents=self._contents)
+        self.made = made
 
-    def edit(self, part: Part) -> None:
+    def edit(self, number: int, part: Part) -> None:
+        """Edit for a part, which has this number."""
         wanted = {_replacement(due): due.change for due in part.due}
         why: dict[Replacement, Refused] = {}
         # where several sources have the same object, the last one holds
@@ -214,9 +243,9 @@ class _Editing:
             ]
             if not open_ones:
                 break
-            result = self._result(part.application, source, open_ones, self.contents)
-            in_passing = self._in_passing(part.application, source, result.done)
-            self.contents.update(result.edits)
+            result = self._shaping.edit(part.application, source, open_ones, self._now)
+            in_passing = self._in_passing(number, part.application, source, result.done)
+            self._contents.update(result.edits)
             self.made.files.update(result.edits)
             for replaced in (*result.replaced, *in_passing):
                 change = wanted.pop(replaced.replacement)
@@ -228,39 +257,16 @@ class _Editing:
         for replacement, change in wanted.items():
             refusal = why.get(replacement)
             if refusal is not None and not (part.elsewhere and refusal.reason == Reason.NOT_FOUND_IN_SOURCE):
-                explained = _explained(refusal, part, self.reading.refused)
+                explained = _explained(refusal, part, self._reading.refused)
                 self.made.left.append(Left(change, refusal.reason, explained, refusal.difference))
 
     def _in_passing(
-        self, application: Application, source: Source, done: Sequence[Replacement]
+        self, number: int, application: Application, source: Source, done: Sequence[Replacement]
     ) -> Sequence[Replaced]:
         """Those of what is done that the commit itself does, by an edit for another Application."""
-        if not done or not self.made.files:
+        if not done or self.made.files.keys().isdisjoint(self._reading.paths(number)):
             return ()
-        reading = self.reading
-        read = files_to_read(application, source, reading.tree, reading.contents, mounts=reading.mounts).paths
-        if self.made.files.keys().isdisjoint(read):
-            return ()
-        return self._result(application, source, done, self.reading.contents).replaced
-
-    def _result(
-        self,
-        application: Application,
-        source: Source,
-        replacements: Sequence[Replacement],
-        contents: Mapping[str, bytes],
-    ) -> ShapeResult:
-        return edit_source(
-            application,
-            source,
-            replacements,
-            tree=self.reading.tree,
-            contents=contents,
-            mounts=self.reading.mounts,
-            renderer=self.renderer,
-            copies=self.copies,
-            shared=self.reading.shared,
-        )
+        return self._shaping.edit(application, source, done, self._before).replaced
 
 
 def _elsewhere(refusal: Refused) -> bool:

@@ -8,17 +8,21 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import filterfalse
 from typing import NamedTuple, Protocol
 
+from gitops_backup.controller.contents import Contents, Files
+from gitops_backup.controller.evidence import Surroundings
+from gitops_backup.controller.outcomes import Outcomes
 from gitops_backup.controller.parts import Part
+from gitops_backup.controller.shaping import Named, Naming
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.applications import Source
 from gitops_backup.sources.mounts import Mounts, Problem, Unavailable, folder_for, is_mounted
 from gitops_backup.sources.places import Place
-from gitops_backup.sources.shapes import files_to_read
+from gitops_backup.sources.shapes import ToRead
 from gitops_backup.sources.trees import Tree
 
 RENDERED_AT_A_TIME = min(4, os.cpu_count() or 1)
@@ -28,23 +32,19 @@ _OPENED_AT_A_TIME = 8
 
 
 class Entry(Protocol):
-    """What Git keeps at a path."""
+    """What there is at a path."""
 
     @property
     def mode(self) -> str:
         """As `git ls-tree` prints it."""
 
 
-class Files(Protocol):
-    """What was read of a commit."""
+class Blob(Entry, Protocol):
+    """What Git keeps at a path."""
 
     @property
-    def contents(self) -> Mapping[str, bytes]:
-        """The bytes by path."""
-
-    @property
-    def refused(self) -> Mapping[str, str]:
-        """Why a path could not be read."""
+    def sha(self) -> str:
+        """The name of its content."""
 
 
 class Head(Protocol):
@@ -65,7 +65,7 @@ class Readable(Protocol):
     def fetch(self) -> Head:
         """Where the branch is now."""
 
-    def tree(self, commit: str, path: str = "") -> Mapping[str, Entry]:
+    def tree(self, commit: str, path: str = "") -> Mapping[str, Blob]:
         """The paths of a commit, with what is there."""
 
     def read(self, commit: str, paths: Iterable[str]) -> Files:
@@ -93,22 +93,42 @@ class Elsewhere(Protocol):
         """What is at a place. Raises `Unavailable`, or another `GitopsBackupError`."""
 
 
-@dataclass(slots=True)
-class Reading:
-    """What was read of a commit, and from elsewhere.
+class Read(NamedTuple):
+    """The files that a source of the part of this number is read from; `rendered` if it takes a renderer."""
 
-    `tree` has the paths of both, and `mounts` says where which is. `reads` has the files that a source of the
-    part of each number is read from; `rendered` are the sources that take a renderer, with the same; `shared`
-    are the files that several sources are read from.
+    number: int
+    source: Source
+    paths: frozenset[str]
+    rendered: bool
+
+
+class Reading:
+    """What is read of a commit, and from elsewhere.
+
+    `tree` has the paths of both, and `mounts` says where which is. `shared` are the files of the commit that
+    several sources are read from.
     """
 
-    tree: Tree
-    mounts: Mounts
-    contents: dict[str, bytes] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    reads: list[tuple[int, frozenset[str]]] = field(default_factory=list)
-    rendered: list[tuple[int, Source, frozenset[str]]] = field(default_factory=list)
-    shared: frozenset[str] = frozenset()
+    def __init__(self, tree: Tree, mounts: Mounts, contents: Contents, reads: Sequence[Read]) -> None:
+        self.tree = tree
+        self.mounts = mounts
+        self.contents = contents
+        self.reads = reads
+        counts = Counter(path for read in reads for path in read.paths)
+        several = (path for path, count in counts.items() if count > 1 and not is_mounted(path))
+        self.shared = frozenset(several)
+        self._by_number: dict[int, frozenset[str]] = {}
+        for read in reads:
+            self._by_number[read.number] = self._by_number.get(read.number, frozenset()) | read.paths
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Why a path could not be read."""
+        return self.contents.refused
+
+    def paths(self, number: int) -> frozenset[str]:
+        """The files that the part of this number is read from."""
+        return self._by_number.get(number, frozenset())
 
 
 def read_sources(
@@ -118,52 +138,55 @@ def read_sources(
     readers: Sequence[Part] = (),
     *,
     elsewhere: Elsewhere | None = None,
+    outcomes: Outcomes | None = None,
 ) -> Reading:
     """All files that the sources are read from: some of them say which others there are.
 
     Of readers, those that take no renderer are left out: a file's edit is proven by itself. Without
-    `elsewhere`, there is nothing but the commit.
+    `elsewhere`, there is nothing but the commit. Of a source whose files are known, none is read here.
     """
     everybody = (*parts, *readers)
+    outcomes = outcomes or Outcomes()
     view = _View(branch, commit, here=(place for part in everybody for place in part.places_here))
-    reading = Reading(view.tree, view.mounts)
-    open_ones = [(number, source) for number, part in enumerate(everybody) for source in part.sources]
-    counts: Counter[str] = Counter()
+    contents = Contents(view.paths, identify=view.identity, read=view.read)
+    open_ones = [
+        (number, source, Naming(outcomes, part.application, source))
+        for number, part in enumerate(everybody)
+        for source in part.sources
+    ]
+    reads: list[Read] = []
+    found: list[tuple[Naming, ToRead]] = []
     while open_ones:
+        here = Surroundings(view.tree, contents.loaded, view.mounts)
         unknown: set[str] = set()
         places: set[Place] = set()
-        again: list[tuple[int, Source]] = []
-        for number, source in open_ones:
-            named = files_to_read(
-                everybody[number].application, source, reading.tree, reading.contents, mounts=reading.mounts
-            )
-            if named.places:
+        again: list[tuple[int, Source, Naming]] = []
+        for number, source, naming in open_ones:
+            known = naming.recall(here)
+            if known is not None:
+                contents.refused |= known.refused
+                named = known.to_read
+            else:
+                named = naming.ask(here)
+            relevant = number < len(parts) or named.rendered
+            if known is None:
+                new = named.paths - contents.known.keys() - contents.refused.keys()
                 places |= named.places
-                again.append((number, source))
-                continue
-            if number >= len(parts) and not named.rendered:
-                continue
-            new = named.paths - reading.contents.keys() - reading.refused.keys()
-            unknown |= new
-            if new and named.rendered:
-                again.append((number, source))
-                continue
-            counts.update(named.paths)
-            reading.reads.append((number, named.paths))
-            if named.rendered:
-                reading.rendered.append((number, source, named.paths))
+                unknown |= new if relevant else set()
+                if named.places or (new and named.rendered):
+                    again.append((number, source, naming))
+                    continue
+                found.append((naming, named))
+            if relevant:
+                reads.append(Read(number, source, named.paths, named.rendered))
         if places:
             view.open(places, elsewhere)
-            reading.tree, reading.mounts = view.tree, view.mounts
-        if unknown:
-            files = view.read(unknown)
-            reading.contents |= files.contents
-            gone = unknown - files.contents.keys()
-            reading.refused |= {**dict.fromkeys(gone, "is not there"), **files.refused}
+        contents.load(unknown)
         open_ones = again
-    several = (path for path, count in counts.items() if count > 1 and not is_mounted(path))
-    reading.shared = frozenset(several)
-    return reading
+    for naming, named in found:
+        refused = {path: contents.refused[path] for path in named.paths if path in contents.refused}
+        naming.keep(Named(named, refused))
+    return Reading(view.tree, view.mounts, contents, reads)
 
 
 def still_the_same(mounts: Mounts, elsewhere: Elsewhere | None) -> bool:
@@ -189,8 +212,8 @@ class _View:
         self._branch = branch
         self._commit = commit
         self._opened: dict[str, Opened] = {}
-        entries = branch.tree(commit).items()
-        self._modes = {path: entry.mode for path, entry in entries if not is_mounted(path)}
+        self._entries = branch.tree(commit)
+        self._modes = {path: e.mode for path, e in self._entries.items() if not is_mounted(path)}
         self.tree = Tree(self._modes)
         self.mounts = Mounts(frozenset(here))
 
@@ -207,6 +230,19 @@ class _View:
                 self._modes |= {f"{folder}/{path}": entry.mode for path, entry in opened.tree().items()}
         self.tree = Tree(self._modes)
         self.mounts = replace(self.mounts, opened=identities, problems=problems)
+
+    def paths(self) -> Iterable[str]:
+        """All paths, of the commit and of what is mounted."""
+        return self._modes
+
+    def identity(self, path: str) -> str | None:
+        """What tells a file by its content: the name that Git has for that, or what its place holds."""
+        mode = self._modes.get(path)
+        if mode is None:
+            return None
+        if is_mounted(path):
+            return f"{mode} {self._opened['/'.join(path.split('/')[:2])].identity} {path}"
+        return f"{mode} {self._entries[path].sha}"
 
     def read(self, paths: Iterable[str]) -> _Read:
         """Files of the commit, and of what is mounted."""
@@ -238,11 +274,8 @@ def _opened(place: Place, elsewhere: Elsewhere | None) -> Opened | Problem:
         return Problem(Reason.REPOSITORY_UNAVAILABLE, one_line(str(error)))
 
 
-def independent(count: int, reading: Reading) -> tuple[list[int], list[list[int]]]:
-    """The numbers of parts that take no renderer, and of the others in groups that share no file.
-
-    A part without a renderer that shares a file with one that takes it goes with that one.
-    """
+def independent(count: int, reading: Reading) -> list[list[int]]:
+    """The numbers of parts, in groups that share no file of the commit."""
     groups = list(range(count))
 
     def root(number: int) -> int:
@@ -251,14 +284,12 @@ def independent(count: int, reading: Reading) -> tuple[list[int], list[list[int]
         return number
 
     first: dict[str, int] = {}
-    for number, paths in reading.reads:
-        if number < count:
-            for path in filterfalse(is_mounted, paths):
-                one, other = sorted((root(first.setdefault(path, number)), root(number)))
+    for read in reading.reads:
+        if read.number < count:
+            for path in filterfalse(is_mounted, read.paths):
+                one, other = sorted((root(first.setdefault(path, read.number)), root(read.number)))
                 groups[other] = one
-    taking = {root(number) for number, _, _ in reading.rendered if number < count}
     found: dict[int, list[int]] = {}
     for number in range(count):
         found.setdefault(root(number), []).append(number)
-    plain = [number for first_of, group in found.items() if first_of not in taking for number in group]
-    return sorted(plain), [group for first_of, group in sorted(found.items()) if first_of in taking]
+    return list(found.values())

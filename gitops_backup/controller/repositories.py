@@ -17,6 +17,7 @@ import structlog
 from gitops_backup.controller.drafting import Branch, Draft, draft
 from gitops_backup.controller.facts import FactsNow
 from gitops_backup.controller.messages import ImageChange, commit_message
+from gitops_backup.controller.outcomes import Outcomes
 from gitops_backup.controller.parts import DueChange, Part, Share
 from gitops_backup.controller.reading import Elsewhere, still_the_same
 from gitops_backup.controller.reconciler import BackupRegistry, Reconciler
@@ -100,6 +101,7 @@ class RepositoryReconciler(Reconciler):
         self._default_branches: dict[str, str] = {}
         self._waiting_since: dict[Target, float] = {}
         self._drafts: dict[Target, tuple[_Asked, Draft]] = {}
+        self._outcomes = Outcomes()
         self._never_pushed: set[str] = set()
         self._arrivals: dict[tuple[str, str], bool] = {}
         self._asked: dict[tuple[str, str], tuple[str, float, float]] = {}
@@ -161,7 +163,13 @@ class RepositoryReconciler(Reconciler):
         last_asked, made = self._drafts.pop(target, (None, None))
         if made is None or last_asked != asked or not self._stands(made):
             made = draft(
-                branch, commit, parts, renderer=self.renderer, readers=readers, elsewhere=self.elsewhere
+                branch,
+                commit,
+                parts,
+                renderer=self.renderer,
+                readers=readers,
+                elsewhere=self.elsewhere,
+                outcomes=self._outcomes,
             )
         # a rendering that took too long may do another time
         if not any(left.reason in _PERHAPS_LATER for left in made.left):

@@ -8,7 +8,7 @@ Annotations are copied from parents to children, so a tracking id counts only on
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -152,6 +152,17 @@ class Application:
             tracking is not None
             and self.in_cluster
             and tracking == TrackingId(self.instance, ObjectId.of(workload.key))
+        )
+
+    def specified(self) -> Self:
+        """The Application without what Argo CD says of its progress, on which no rendering rests."""
+        return replace(
+            self,
+            workloads=frozenset(),
+            synced=False,
+            revisions=(),
+            refresh_pending=False,
+            syncing=False,
         )
 
     def source_type(self, source: Source) -> str:

@@ -8,8 +8,10 @@ A rendering may differ from itself (random values, the time). So before a differ
 rendered once more, and what differs there as well is left out, unless it is an image.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from gitops_backup.domain.images import InvalidReference, Reference, means
 from gitops_backup.domain.reasons import Reason
@@ -76,6 +78,15 @@ def asked(replacements: Iterable[Replacement], rendering: Sequence[Rendered], *,
         else:
             due[each] = image
     return Asked(due, tuple(done), tuple(refused))
+
+
+def with_asked(
+    copies: Mapping[Reference, str], replacements: Iterable[Replacement]
+) -> Mapping[Reference, str]:
+    """The copies, and those that are asked for; what is looked up is looked up in them, and not copied."""
+    return ChainMap(
+        {each.old: each.new for each in replacements}, cast("MutableMapping[Reference, str]", copies)
+    )
 
 
 def proven(

@@ -6,6 +6,7 @@ It can be read and not written: drafts and the dry run write nothing, and one th
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 
 from gitops_backup.errors import GitopsBackupError
@@ -32,6 +33,7 @@ class MemoryHead:
 class MemoryEntry:
     """A name in a tree."""
 
+    sha: str = ""
     mode: str = "100644"
 
 
@@ -61,7 +63,7 @@ class MemoryBranch:
     def tree(self, commit: str, path: str = "") -> dict[str, MemoryEntry]:
         """All its paths."""
         assert (commit, path) == (COMMIT, "")
-        return {path: MemoryEntry() for path in self.files}
+        return {path: MemoryEntry(sha256(content).hexdigest()) for path, content in self.files.items()}
 
     def read(self, commit: str, paths: Iterable[str]) -> MemoryFiles:
         """The contents of those that are not too large."""

@@ -24,7 +24,7 @@ from gitops_backup.sources.helm.rendering import ChartRendering
 from gitops_backup.sources.helm.value_files import UnusableChart
 from gitops_backup.sources.helm.words import Words
 from gitops_backup.sources.rendered import InvalidRendering, Rendered
-from gitops_backup.sources.rendered_proof import asked
+from gitops_backup.sources.rendered_proof import asked, with_asked
 from gitops_backup.sources.rendering import HelmOptions, RenderFailed
 from gitops_backup.sources.replacements import Refused, Replacement, ShapeResult
 from gitops_backup.sources.sites import Site
@@ -57,7 +57,7 @@ def edit_chart(
         message = f"{source} cannot be rendered: {error.message}"
         return _all_refused(replacements, Reason.RENDER_FAILED, message)
     sorted_out = asked(replacements, before, source=source)
-    copies = {**copies, **{each.old: each.new for each in sorted_out.due}}
+    copies = with_asked(copies, sorted_out.due)
     plan = make_plan(
         sorted_out.due,
         rendering=rendering,

@@ -121,7 +121,9 @@ class Search:
         self._contents = {path: _content(path, chart.files[path]) for path in chart.value_files}
         self._sealed = {path for path, content in self._contents.items() if _is_sealed(content)}
         apart = [
-            path for path in self._contents if path not in shared | self._sealed and chart.is_writable(path)
+            path
+            for path in self._contents
+            if path not in shared and path not in self._sealed and chart.is_writable(path)
         ]
         self._target = apart[-1] if apart else chart.own_values
 

@@ -51,7 +51,7 @@ from gitops_backup.sources.rendered import (
     images_of,
     read_rendering,
 )
-from gitops_backup.sources.rendered_proof import Asked, NotExplained, Proven, asked, proven
+from gitops_backup.sources.rendered_proof import Asked, NotExplained, Proven, asked, proven, with_asked
 from gitops_backup.sources.rendering import Renderer, RenderFailed
 from gitops_backup.sources.replacements import ImageUse, Refused, Replaced, Replacement, ShapeResult
 from gitops_backup.sources.sites import Site
@@ -212,7 +212,7 @@ class _Edit:
     def of(self, replacements: Sequence[Replacement]) -> ShapeResult:
         where = one_line(self._source.path)
         found = asked(replacements, self._before, source=where)
-        self._copies = {**self._copies, **{each.old: each.new for each in found.due}}
+        self._copies = with_asked(self._copies, found.due)
         attempt = self._best(self._groups(found))
         refused = (*found.refused, *self._refused)
         if attempt is None:
