@@ -4,6 +4,7 @@ A test that needs a server fails where there is none; it is not skipped. Generat
 run, so that no change is blamed for what another one broke; `make fuzz` is what tries cases that are new.
 """
 
+import os
 import secrets
 import signal
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from gitops_backup.sandbox.cache import cache_folder
+from gitops_backup.sandbox.packages import Packages
 from gitops_backup.sandbox.registry import Registry
 from gitops_backup.sandbox.sandbox import Sandbox
 
@@ -58,3 +61,11 @@ def registry(sandbox: Sandbox) -> Iterator[Registry]:
     """An empty registry of its own, open to everybody."""
     with sandbox.registry("test") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def gpg() -> None:
+    """gpg on this machine, installed where that can be done."""
+    environ = dict(os.environ)
+    cache = cache_folder(environ)
+    Packages(cache=cache, environ=environ, progress=print, may_install=os.geteuid() == 0).provide_gpg()

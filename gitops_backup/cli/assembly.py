@@ -22,6 +22,7 @@ from gitops_backup.cluster.events import EventRecorder
 from gitops_backup.cluster.lease import LeaderElection
 from gitops_backup.cluster.reflector import Reflector
 from gitops_backup.cluster.resources import (
+    APP_PROJECTS,
     APPLICATIONS,
     DAEMON_SETS,
     DEPLOYMENTS,
@@ -48,6 +49,7 @@ from gitops_backup.git.store import GitStore
 from gitops_backup.metrics import Metrics
 from gitops_backup.registry.registries import Registries
 from gitops_backup.settings import Settings
+from gitops_backup.sources.projects import Project
 
 _COMPONENT = "gitops-backup"
 _WORKLOAD_WORKERS = 8
@@ -82,7 +84,8 @@ class Assembly:
         self._leading = threading.Event()
         stack.callback(self._stop_watching.set)
         self._journal = Journal(_now, on_reversal=self.metrics.reversals.inc)
-        self._inventory = Inventory(policy, self._journal, manage=management)
+        manage = partial(management, signing_keys=policy.signing_keys)
+        self._inventory = Inventory(policy, self._journal, manage=manage)
         self._queues = Queues(time.monotonic)
 
     def manager(self) -> Manager:
@@ -195,6 +198,7 @@ class Assembly:
             (DEPLOYMENTS, *feed.workload(Kind.DEPLOYMENT), None),
             (DAEMON_SETS, *feed.workload(Kind.DAEMON_SET), None),
             (NAMESPACES, directive_of, feed.put_namespace, None),
+            (APP_PROJECTS, Project.project, feed.put_project, None),
             (APPLICATIONS, feed.project_application, feed.put_application, None),
             (PODS, feed.project_pod, feed.put_pod, None),
             (IMAGE_BACKUPS, ImageBackup.project, feed.put_backup, self.policy.backup_namespace),

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -102,7 +103,8 @@ def foresee_offline(
         wanted = Plan(
             tuple(each for each in made.plan.workloads if namespace in {None, each.workload.key.namespace})
         )
-        future = foresight.foresee(wanted, made.inventory, _OneRepository(opened), renderer=renderer)
+        git, now = _OneRepository(opened), datetime.now(UTC)
+        future = foresight.foresee(wanted, made.inventory, git, renderer=renderer, now=now)
     of_sets = (problem for family in families for problem in family.evaluation.problems)
     problems = (*of_sets, *here.problems, *made.problems, *future.problems)
     return Foreseen(wanted, made.inventory, future, problems)

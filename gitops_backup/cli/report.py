@@ -6,6 +6,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -162,7 +163,14 @@ def _report(
     )
     going_on = threading.Event()
     with open_git(settings, going_on) as git, open_renderer(settings, going_on) as renderer:
-        future = foresight.foresee(plan, inventory, git, renderer=renderer)
+        future = foresight.foresee(
+            plan,
+            inventory,
+            git,
+            renderer=renderer,
+            now=datetime.now(UTC),
+            signing_keys=policy.signing_keys,
+        )
     return Report.of(
         plan,
         policy=policy,

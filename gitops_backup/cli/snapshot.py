@@ -7,6 +7,7 @@ cluster without their CustomResourceDefinitions is one in which there are none y
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from gitops_backup.cli.wiring import Feed
@@ -18,6 +19,7 @@ from gitops_backup.cluster.keys import ObjectKey
 from gitops_backup.cluster.listing import list_objects
 from gitops_backup.cluster.permissions import Permission
 from gitops_backup.cluster.resources import (
+    APP_PROJECTS,
     APPLICATIONS,
     DAEMON_SETS,
     DEPLOYMENTS,
@@ -34,6 +36,7 @@ from gitops_backup.domain.backups import ImageBackup
 from gitops_backup.domain.policy import Policy
 from gitops_backup.domain.workloads import Kind
 from gitops_backup.errors import UsageError
+from gitops_backup.sources.projects import Project
 
 Listed = tuple[Resource, str | None, Callable[[Json], Any], Callable[[ObjectKey, Any], None]]
 """A kind, a namespace or none for all, and how the objects there are projected and put."""
@@ -50,7 +53,8 @@ def snapshot(
 
     Raises `UsageError` where rights are missing, all of them in one line, and what listing raises.
     """
-    inventory = Inventory(policy, Journal(lambda: datetime.now(UTC)), manage=management)
+    manage = partial(management, signing_keys=policy.signing_keys)
+    inventory = Inventory(policy, Journal(lambda: datetime.now(UTC)), manage=manage)
     feed = Feed(inventory, policy, lambda concerned: None)
     lists = _lists(connection, feed, policy, namespace)
     try:
@@ -85,7 +89,9 @@ def _lists(connection: Connection, feed: Feed, policy: Policy, namespace: str | 
         lists.append((NAMESPACES, None, directive_of, feed.put_namespace))
     if serves(connection, APPLICATIONS):
         places = [None] if namespace is None else sorted(policy.argocd_namespaces)
-        lists += [(APPLICATIONS, place, feed.project_application, feed.put_application) for place in places]
+        for place in places:
+            lists.append((APP_PROJECTS, place, Project.project, feed.put_project))
+            lists.append((APPLICATIONS, place, feed.project_application, feed.put_application))
     lists.append((PODS, namespace, feed.project_pod, feed.put_pod))
     if serves(connection, IMAGE_BACKUPS):
         lists.append((IMAGE_BACKUPS, policy.backup_namespace, ImageBackup.project, feed.put_backup))

@@ -13,6 +13,7 @@ from gitops_backup.cluster.connection import Json
 from gitops_backup.cluster.keys import ObjectKey
 from gitops_backup.cluster.permissions import Permission
 from gitops_backup.cluster.resources import (
+    APP_PROJECTS,
     APPLICATIONS,
     DAEMON_SETS,
     DEPLOYMENTS,
@@ -59,6 +60,7 @@ from gitops_backup.rendering.cache import CachingRenderer
 from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.settings import Settings
 from gitops_backup.sources.applications import Application
+from gitops_backup.sources.projects import Project
 from gitops_backup.sources.rendering import Renderer
 
 _HANDED_ON_TO_GIT = (*PROXY_VARIABLES, "SSL_CERT_FILE", "GIT_SSL_CAINFO")
@@ -261,6 +263,10 @@ class Feed:
         """An ImageBackup changed."""
         self._wake(self._inventory.put_backup(key.name, backup))
 
+    def put_project(self, key: ObjectKey, project: Project | None) -> None:
+        """An AppProject changed."""
+        self._wake(self._inventory.put_project(key, project))
+
     def put_application(self, key: ObjectKey, application: Application | None) -> None:
         """An Application changed."""
         self._wake(self._inventory.put_application(key, application))
@@ -270,7 +276,7 @@ def permissions(policy: Policy, *, applications: bool) -> list[Permission]:
     """What a controller with this policy does on the API server."""
     everywhere: list[Resource] = [DEPLOYMENTS, DAEMON_SETS, PODS, NAMESPACES]
     if applications:
-        everywhere.append(APPLICATIONS)
+        everywhere += [APPLICATIONS, APP_PROJECTS]
     home = policy.backup_namespace
     wanted = [Permission(verb, resource) for resource in everywhere for verb in ("list", "watch")]
     wanted += [Permission(verb, IMAGE_BACKUPS, home) for verb in ("list", "watch")]

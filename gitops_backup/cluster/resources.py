@@ -82,6 +82,7 @@ DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
 IMAGE_BACKUPS = Resource("k8slab.io", "v1alpha1", "imagebackups", "ImageBackup")
 APPLICATIONS = Resource("argoproj.io", "v1alpha1", "applications", "Application")
+APP_PROJECTS = Resource("argoproj.io", "v1alpha1", "appprojects", "AppProject")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 CUSTOM_RESOURCE_DEFINITIONS = Resource(
@@ -101,6 +102,7 @@ _ALL = (
     REPLICA_SETS,
     IMAGE_BACKUPS,
     APPLICATIONS,
+    APP_PROJECTS,
     LEASES,
     EVENTS,
     CUSTOM_RESOURCE_DEFINITIONS,

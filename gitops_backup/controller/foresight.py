@@ -1,7 +1,8 @@
 """What the controller would write, once every copy that is due is there: for the dry run."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from gitops_backup.controller.along import Along
@@ -10,7 +11,8 @@ from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.parts import DueChange, Part, Share
 from gitops_backup.controller.reading import Elsewhere, Readable
-from gitops_backup.controller.targets import branch_of, target_of
+from gitops_backup.controller.targets import branch_of, signature_missing, target_of
+from gitops_backup.controller.waiting import why_not_synced
 from gitops_backup.domain.planning import Action, Plan, Route, Target, Use, WorkloadPlan
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import WorkloadKey
@@ -88,14 +90,17 @@ def foresee(
     git: Git,
     *,
     renderer: Renderer,
+    now: datetime,
     elsewhere: Elsewhere | None = None,
+    signing_keys: Collection[str] = (),
 ) -> Future:
     """What would be written for a plan, with every image copied that is to be copied.
 
-    `elsewhere` has what Applications are rendered from besides the branches that they are edited on.
+    `elsewhere` has what Applications are rendered from besides the branches that they are edited on;
+    `signing_keys` are the ids of the OpenPGP key that commits would be signed with.
     """
     due = _due_by_application(plan)
-    looks = _Looks(git, renderer, elsewhere)
+    looks = _Looks(inventory, git, renderer, elsewhere=elsewhere, now=now, signing_keys=signing_keys)
     applications = list(inventory.applications())
     for application in applications:
         changes = due.get(f"{application.namespace}/{application.name}")
@@ -117,11 +122,23 @@ def foresee(
 class _Looks:
     """Looks at branches: one for each, however many Applications deploy from it and however they name it."""
 
-    def __init__(self, git: Git, renderer: Renderer, elsewhere: Elsewhere | None) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        git: Git,
+        renderer: Renderer,
+        *,
+        elsewhere: Elsewhere | None,
+        now: datetime,
+        signing_keys: Collection[str],
+    ) -> None:
         self.places: dict[ContainerKey, Place] = {}
         self.changes: list[Change] = []
         self.along: list[Along] = []
         self.problems: list[str] = []
+        self._inventory = inventory
+        self._now = now
+        self._signing_keys = signing_keys
         self._git = git
         self._renderer = renderer
         self._elsewhere = elsewhere
@@ -165,8 +182,14 @@ class _Looks:
         """Draft all that is due on each branch."""
         for target, parts in sorted(self._parts.items(), key=lambda item: str(item[0])):
             branch = self._branches[target]
+            readers = self._readers.get(target, ())
+            project_of = self._inventory.project_of
+            missing = signature_missing((*parts, *readers), project_of, self._signing_keys)
+            if missing is not None:
+                for part in parts:
+                    self._say(part.due, Reason.SIGNATURE_REQUIRED, missing)
+                continue
             try:
-                readers = self._readers.get(target, ())
                 commit = branch.fetch().commit
                 drafted = draft(
                     branch,
@@ -182,6 +205,7 @@ class _Looks:
                     self._say(part.due, Reason.REPOSITORY_UNAVAILABLE, problem)
             else:
                 self._keep(target, branch, drafted)
+                self._explain_waiting(branch.name, parts, drafted)
 
     def obstacles(self) -> dict[ContainerKey, Obstacle]:
         """What is in the way of each container that is written nowhere: the most telling of what was said."""
@@ -235,9 +259,16 @@ class _Looks:
         for left in drafted.left:
             obstacle = Obstacle(left.reason, left.message, left.difference)
             self._said.setdefault(_key(left.change), []).append(obstacle)
-        for change in drafted.done:
-            message = f"{branch.name} names the backup already; the Application is not synced"
-            self._said.setdefault(_key(change), []).append(Obstacle(Reason.AWAITING_SYNC, message))
+
+    def _explain_waiting(self, branch: str, parts: Iterable[Part], drafted: Draft) -> None:
+        done = set(drafted.done)
+        for part in parts:
+            waiting = [each for each in part.due if each.change in done]
+            if waiting:
+                project = self._inventory.project_of(part.application)
+                why = why_not_synced(part.application, project, now=self._now)
+                message = f"{branch} names the backup already; the Application {why}"
+                self._say(waiting, Reason.AWAITING_SYNC, message)
 
     def _say(self, due: Iterable[DueChange], reason: Reason, message: str) -> None:
         for each in due:

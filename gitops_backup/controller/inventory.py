@@ -18,6 +18,7 @@ from gitops_backup.domain.planning import Management
 from gitops_backup.domain.policy import Namespaces, Policy, out_of_scope
 from gitops_backup.domain.workloads import Pod, Workload, WorkloadKey
 from gitops_backup.sources.applications import Application, TrackingId, owner_of
+from gitops_backup.sources.projects import Project
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -25,7 +26,7 @@ V = TypeVar("V")
 ObjectKey = tuple[str, str]
 """A namespace and a name."""
 
-Manage = Callable[[Application], Management]
+Manage = Callable[[Application, Project | None], Management]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class _Entry:
 class Inventory:
     """All that is known of a cluster; may be used from any thread. It is the `Facts` of decisions.
 
-    `manage` tells from an Application what it means for a workload that it tracks. Reading an ImageBackup
+    `manage` tells from an Application and its project what they mean for a workload. Reading an ImageBackup
     gives it with the journal's news in it.
     """
 
@@ -101,6 +102,7 @@ class Inventory:
         self._index = _BackupIndex(policy)
         self._merged: dict[str, tuple[ImageBackup, int, ImageBackup]] = {}
         self._applications: dict[ObjectKey, tuple[Application, Management]] = {}
+        self._projects: dict[ObjectKey, Project] = {}
         self._listed: dict[WorkloadKey, set[ObjectKey]] = {}
         self._instances: dict[str, set[ObjectKey]] = {}
         self._claims: dict[str, set[WorkloadKey]] = {}
@@ -207,11 +209,25 @@ class Inventory:
                 for workload in old[0].workloads:
                     _discard(self._listed, workload, key)
             if application is not None:
-                self._applications[key] = application, self._manage(application)
+                self._applications[key] = application, self._manage(application, self.project_of(application))
                 concerned |= self._candidates(application)
                 self._instances.setdefault(application.instance, set()).add(key)
                 for workload in application.workloads:
                     self._listed.setdefault(workload, set()).add(key)
+            return Concerned(frozenset(concerned))
+
+    def put_project(self, key: ObjectKey, project: Project | None) -> Concerned:
+        """An AppProject is as given now, or gone."""
+        with self._lock:
+            if project is not None:
+                self._projects[key] = project
+            else:
+                self._projects.pop(key, None)
+            concerned: set[WorkloadKey] = set()
+            for name, (application, _) in self._applications.items():
+                if (application.home, application.app_project) == key:
+                    self._applications[name] = application, self._manage(application, project)
+                    concerned |= self._candidates(application)
             return Concerned(frozenset(concerned))
 
     # -- facts --------------------------------------------------------------------------------------------
@@ -302,6 +318,11 @@ class Inventory:
         """All Applications, sorted by key."""
         with self._lock:
             return [known[0] for _, known in sorted(self._applications.items(), key=lambda e: e[0])]
+
+    def project_of(self, application: Application) -> Project | None:
+        """The project of an Application, where it is known."""
+        with self._lock:
+            return self._projects.get((application.home, application.app_project))
 
     def tracked_by(self, application: Application) -> list[Workload]:
         """The workloads that belong to an Application, sorted by key."""

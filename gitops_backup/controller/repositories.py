@@ -21,7 +21,8 @@ from gitops_backup.controller.outcomes import Outcomes
 from gitops_backup.controller.parts import DueChange, Part, Share
 from gitops_backup.controller.reading import Elsewhere, still_the_same
 from gitops_backup.controller.reconciler import BackupRegistry, Reconciler
-from gitops_backup.controller.targets import branch_of
+from gitops_backup.controller.targets import branch_of, signature_missing
+from gitops_backup.controller.waiting import why_not_synced
 from gitops_backup.controller.worker import DONE, After, Outcome
 from gitops_backup.domain.backups import Rewrite, RewriteState
 from gitops_backup.domain.images import Reference
@@ -135,6 +136,14 @@ class RepositoryReconciler(Reconciler):
         if not due.parts:
             self._drafts.pop(target, None)
             return DONE
+        missing = signature_missing(
+            (*due.parts, *due.readers), self.inventory.project_of, self.policy.signing_keys
+        )
+        if missing is not None:
+            for part in due.parts:
+                for each in part.due:
+                    self._tell(each.change, reason=Reason.SIGNATURE_REQUIRED, note=missing, warning=True)
+            return After(_LOOK_AGAIN_SECONDS)  # nobody is called when another Application changes
         head = branch.fetch()
         drafted = self._draft(target, branch, head.commit, due.parts, due.readers)
         refused = self._refused(branch, drafted)
@@ -351,7 +360,8 @@ class RepositoryReconciler(Reconciler):
             if drafted.commit not in application.revisions:
                 self._ask(application, drafted.commit)
             elif not application.syncing:
-                note = "Git names the backup, and Argo CD has seen it; the Application is not synced"
+                why = why_not_synced(application, self.inventory.project_of(application), now=self.now())
+                note = f"Git names the backup, and Argo CD has seen it; the Application {why}"
                 self._tell(change, reason=Reason.AWAITING_SYNC, note=note)
 
     def _ask(self, application: Application, commit: str) -> None:

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     SHARED_SCALAR = "SharedScalar"
     PROOF_FAILED = "ProofFailed"
     OVERRIDDEN = "Overridden"
+    SIGNATURE_REQUIRED = "SignatureRequired"
     AWAITING_SYNC = "AwaitingSync"
     ROLLED_BACK = "RolledBack"
     CONTESTED = "Contested"
@@ -181,9 +182,13 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The live Application sets this image itself, so a change in Git would have no effect.",
         "Remove the override from the Application, or change it there.",
     ),
+    Reason.SIGNATURE_REQUIRED: Explanation(
+        "Argo CD's project takes only commits that certain OpenPGP keys signed, and ours would not be.",
+        "Set git_signing_key to an OpenPGP key, and make it known to Argo CD and its project.",
+    ),
     Reason.AWAITING_SYNC: Explanation(
         "Git and the cluster say different things about this image; Argo CD has not brought them together.",
-        "Sync the Application.",
+        "Sync the Application, or wait for the window that is named.",
     ),
     Reason.ROLLED_BACK: Explanation(
         "A person, or a failed rollout, brought the original image back.",

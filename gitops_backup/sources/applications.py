@@ -89,17 +89,21 @@ class Source:
 class Application:
     """An Application.
 
-    `instance` is its name in tracking ids. `sources` are in the order of the specification, or, where
-    `hydrated`, the one source that a source hydrator renders from: it alone may be edited. `source_types` and
-    `revisions`, the kinds and the commits that were last compared, have one entry per source where they are
-    known. `workloads` are those that its status lists, on the cluster that Argo CD itself runs in.
+    `instance` is its name in tracking ids, `home` the namespace of the Argo CD that it belongs to. `sources`
+    are in the order of the specification, or, where `hydrated`, the one source that a source hydrator renders
+    from: it alone may be edited. `source_types` and `revisions`, the kinds and the commits that were last
+    compared, have one entry per source where they are known. `workloads` are those that its status lists, on
+    the cluster that Argo CD itself runs in. `failure` says why the last sync failed.
     """
 
     namespace: str
     name: str
     instance: str
+    home: str
     app_project: str
     in_cluster: bool
+    destination_server: str
+    destination_cluster: str
     destination_namespace: str
     sources: tuple[Source, ...]
     hydrated: bool
@@ -111,6 +115,7 @@ class Application:
     revisions: tuple[str, ...]
     refresh_pending: bool
     syncing: bool
+    failure: str
 
     @classmethod
     def project(cls, obj: Object, *, argocd_namespace: str = "argocd") -> Self:
@@ -120,6 +125,7 @@ class Application:
         """
         metadata, spec, status = _part(obj, "metadata"), _part(obj, "spec"), _part(obj, "status")
         sync, destination = _part(status, "sync"), _part(spec, "destination")
+        operation = _part(status, "operationState")
         automated, self_heal = _automation(_part(spec, "syncPolicy").get("automated"))
         namespace, name = _text(metadata, "namespace") or argocd_namespace, _text(metadata, "name")
         home = _text(status, "controllerNamespace") or argocd_namespace
@@ -130,8 +136,11 @@ class Application:
             namespace=namespace,
             name=name,
             instance=name if namespace == home else f"{namespace}_{name}",
+            home=home,
             app_project=_text(spec, "project") or "default",
             in_cluster=in_cluster,
+            destination_server=_text(destination, "server"),
+            destination_cluster=_text(destination, "name"),
             destination_namespace=_text(destination, "namespace"),
             sources=tuple(_sources(spec)),
             hydrated=bool(_part(spec, "sourceHydrator")),
@@ -142,7 +151,8 @@ class Application:
             synced=_text(sync, "status") == "Synced",
             revisions=_one_or_many(sync, "revision"),
             refresh_pending=REFRESH_ANNOTATION in _part(metadata, "annotations"),
-            syncing="operation" in obj or _text(_part(status, "operationState"), "phase") == "Running",
+            syncing="operation" in obj or _text(operation, "phase") == "Running",
+            failure=_failure(operation),
         )
 
     def claims(self, workload: Workload) -> bool:
@@ -278,6 +288,12 @@ def _automation(automated: object) -> tuple[bool, bool]:
     return True, bool(automated.get("selfHeal"))
 
 
+def _failure(operation: Object) -> str:
+    if _text(operation, "phase") not in ("Failed", "Error"):
+        return ""
+    return one_line(_text(operation, "message"), limit=_LONGEST_FAILURE) or "no message"
+
+
 def _workloads(status: Object) -> Iterable[WorkloadKey]:
     for resource in _parts(status, "resources"):
         if resource.get("group") == "apps" and resource.get("kind") in _KINDS:
@@ -310,6 +326,7 @@ def _text(obj: Object, key: str) -> str:
 
 _BLOCKS = ("kustomize", "helm", "directory", "plugin")
 _KINDS = frozenset(Kind)
+_LONGEST_FAILURE = 150
 _SCP = re.compile(r"((?:[^/:@]+@)?[^/:@]+):(?!//)(.+)")
 _NO_BRANCH = (
     (re.compile(r"[0-9A-Fa-f]{7,}"), "a commit"),

@@ -162,7 +162,8 @@ def test_rights_are_missing_for_the_report(sandbox: Sandbox) -> None:
     assert refused(*options, "report", "--exit-code") == (
         "these credentials may not list deployments.apps in all namespaces;"
         " list daemonsets.apps in all namespaces; list namespaces;"
-        " list applications.argoproj.io in all namespaces; list pods in all namespaces;"
+        " list appprojects.argoproj.io in all namespaces; list applications.argoproj.io in all namespaces;"
+        " list pods in all namespaces;"
         " list imagebackups.k8slab.io in the namespace image-backup (grant that by RBAC)"
     )
 
@@ -172,10 +173,11 @@ def test_for_one_namespace_rights_in_it_are_enough(sandbox: Sandbox, namespace: 
     options = _as("somebody", sandbox)
     _allow("somebody", sandbox, namespace, {"apps": ["deployments", "daemonsets"], "": ["pods"]})
     assert refused(*options, "report", "-n", namespace) == (
-        "these credentials may not list applications.argoproj.io in the namespace argocd;"
+        "these credentials may not list appprojects.argoproj.io in the namespace argocd;"
+        " list applications.argoproj.io in the namespace argocd;"
         " list imagebackups.k8slab.io in the namespace image-backup (grant that by RBAC)"
     )
-    _allow("somebody", sandbox, "argocd", {"argoproj.io": ["applications"]})
+    _allow("somebody", sandbox, "argocd", {"argoproj.io": ["applications", "appprojects"]})
     _allow("somebody", sandbox, "image-backup", {"k8slab.io": ["imagebackups"]})
     answer = command(*options, "report", "-n", namespace)
     assert (answer.code, answer.out[:16]) == (0, "0 containers in ")

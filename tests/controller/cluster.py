@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from gitops_backup.controller.inventory import Inventory
@@ -14,6 +15,7 @@ from gitops_backup.domain.naming import Naming, object_name
 from gitops_backup.domain.policy import Mode, Policy
 from gitops_backup.domain.workloads import Container, Pod, Rollout, RunningImage, Workload, WorkloadKey
 from gitops_backup.sources.applications import Application
+from gitops_backup.sources.projects import Project
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 DIGEST = "sha256:" + "a" * 64
@@ -118,9 +120,18 @@ def application(
     )
 
 
-def inventory(*things: Workload | ImageBackup | Application, rules: Policy | None = None) -> Inventory:
+def project(name: str = "default", *, namespace: str = "argocd", **spec: Any) -> Project:
+    """An AppProject."""
+    return Project.project({"metadata": {"namespace": namespace, "name": name}, "spec": spec})
+
+
+def inventory(
+    *things: Workload | ImageBackup | Application | Project, rules: Policy | None = None
+) -> Inventory:
     """What is known of a cluster that has these."""
-    known = Inventory(rules or policy(), Journal(lambda: NOW), manage=management)
+    rules = rules or policy()
+    manage = partial(management, signing_keys=rules.signing_keys)
+    known = Inventory(rules, Journal(lambda: NOW), manage=manage)
     for thing in things:
         match thing:
             case Workload():
@@ -129,4 +140,6 @@ def inventory(*things: Workload | ImageBackup | Application, rules: Policy | Non
                 known.put_backup(thing.name, thing)
             case Application():
                 known.put_application((thing.namespace, thing.name), thing)
+            case Project():
+                known.put_project((thing.namespace, thing.name), thing)
     return known

@@ -8,7 +8,16 @@ from gitops_backup.domain.planning import plan
 from gitops_backup.domain.policy import Mode, Policy
 from gitops_backup.domain.workloads import Workload
 from gitops_backup.sources.applications import Application
-from tests.controller.cluster import application, backup, inventory, policy, source, workload
+from tests.controller.cluster import (
+    NOW,
+    application,
+    backup,
+    inventory,
+    policy,
+    project,
+    source,
+    workload,
+)
 from tests.controller.memory import COMMIT, NO_RENDERER, MemoryBranch, MemoryGit, manifest
 
 Thing = Workload | ImageBackup | Application
@@ -25,7 +34,7 @@ def _foreseen(
     rules = rules or policy()
     known = inventory(*things, rules=rules)
     git = MemoryGit({url: list(b) for url, b in repositories.items()})
-    return foresee(plan(known, rules), known, git, renderer=NO_RENDERER)
+    return foresee(plan(known, rules), known, git, renderer=NO_RENDERER, now=NOW)
 
 
 def _obstacles(future: Future) -> dict[str, str]:
@@ -65,7 +74,7 @@ def test_the_default_branch_and_its_name_are_one_branch() -> None:
         application("a", source(_URL), of=[web]),
         application("b", source(_URL, revision="main"), of=[api]),
     )
-    future = foresee(plan(known, policy()), known, git, renderer=NO_RENDERER)
+    future = foresee(plan(known, policy()), known, git, renderer=NO_RENDERER, now=NOW)
     (change,) = future.changes
     assert change.diff.count("\n+ ") == 2
     assert git.opened == [(_URL, None), (_URL, "main")]
@@ -148,9 +157,30 @@ def test_what_git_says_already_waits_for_a_sync() -> None:
         [web, backup("nginx:1.25"), application("shop", source(_URL), of=[web])], {_URL: [branch]}
     )
     assert _obstacles(future) == {
-        "web c0": "AwaitingSync: main names the backup already; the Application is not synced"
+        "web c0": "AwaitingSync: main names the backup already;"
+        " the Application is synced by hand, and was not since"
     }
     assert future.changes == ()
+
+
+def test_an_unsigned_commit_is_not_foreseen_where_any_follower_of_the_branch_wants_a_signature() -> None:
+    """It would stop the syncs of the other one, too; with the right key, all is as ever."""
+    web, api = workload("web", "nginx:1.25"), workload("api", "redis:7")
+    files = {"web/web.yaml": manifest("web", "nginx:1.25"), "api/api.yaml": manifest("api", "redis:7")}
+    known = inventory(
+        *(web, api, project("strict", signatureKeys=[{"keyID": "4AEE18F83AFDEB23"}])),
+        application("a", source(_URL, "web"), of=[web]),
+        application("b", source(_URL, "api", revision="main"), of=[api], project="strict"),
+    )
+    git = MemoryGit({_URL: [MemoryBranch(files)]})
+    future = foresee(plan(known, policy()), known, git, renderer=NO_RENDERER, now=NOW)
+    assert future.changes == ()
+    assert _obstacles(future)["web c0"].startswith(
+        "SignatureRequired: the project strict of the Application argocd/b takes commits that"
+    )
+    keys = ["4AEE18F83AFDEB23"]
+    future = foresee(plan(known, policy()), known, git, renderer=NO_RENDERER, now=NOW, signing_keys=keys)
+    assert "web c0" in _places(future)
 
 
 def test_patches_come_after_the_changes_of_files() -> None:
@@ -180,6 +210,6 @@ def test_in_direct_mode_no_repository_is_opened() -> None:
     git = MemoryGit({})
     rules = policy(Mode.DIRECT)
     known = inventory(web, application("shop", source(_URL), of=[web]), rules=rules)
-    future = foresee(plan(known, rules), known, git, renderer=NO_RENDERER)
+    future = foresee(plan(known, rules), known, git, renderer=NO_RENDERER, now=NOW)
     assert [change.path for change in future.changes] == ["Deployment/shop/web"]
     assert git.opened == []

@@ -20,6 +20,7 @@ from tests.controller.cluster import (
     inventory,
     pod,
     policy,
+    project,
     source,
     workload,
 )
@@ -327,6 +328,31 @@ def test_of_two_applications_that_list_a_workload_it_belongs_to_the_one_that_it_
     known.put_workload(web.key, renamed)
     assert _owner(known, renamed) == "argocd/first"
     assert known.applications() == [first, second]
+
+
+def test_an_applications_project_is_that_of_its_own_argo_cd() -> None:
+    """Whichever of the two is known first; a project of this name elsewhere is another one."""
+    web = workload("web", "nginx:1.25")
+    shop = application("shop", source("https://git.example/x"), of=[web], project="strict")
+    strict = project("strict", signatureKeys=[{"keyID": "4AEE18F83AFDEB23"}])
+    known = inventory(web, shop, project("strict", namespace="shop"))
+
+    def blocked() -> list[str | None]:
+        found = known.management(web)
+        assert found is not None
+        return [target.blocked for target in found.targets]
+
+    assert known.project_of(shop) is None
+    assert blocked() == [None]
+    assert known.put_project(("argocd", "strict"), strict).workloads == {web.key}
+    assert blocked() == ["SignatureRequired"]
+    assert known.project_of(shop) == strict
+    known.put_application(("argocd", "shop"), None)
+    known.put_application(("argocd", "shop"), shop)
+    assert blocked() == ["SignatureRequired"]
+    assert known.put_project(("argocd", "other"), strict).workloads == frozenset()
+    assert known.put_project(("argocd", "strict"), None).workloads == {web.key}
+    assert blocked() == [None]
 
 
 def test_what_is_decided_follows_from_what_is_known() -> None:

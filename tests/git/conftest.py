@@ -1,6 +1,5 @@
 """A Git server, bare repositories, and stores of clones that are closed after each test."""
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -11,9 +10,7 @@ import pytest
 from gitops_backup.git.commits import Identity
 from gitops_backup.git.credentials import GitCredentials
 from gitops_backup.git.store import GitStore
-from gitops_backup.sandbox.cache import cache_folder
 from gitops_backup.sandbox.githost import GitHost
-from gitops_backup.sandbox.packages import Packages
 from tests.git.bare import BareRepository
 
 
@@ -35,14 +32,6 @@ def login(host: GitHost) -> GitCredentials:
     """The credentials of that server's user."""
     data = {"username": host.username.encode(), "password": host.password.encode()}
     return GitCredentials.of(host.url("x").rpartition("/")[0], data)
-
-
-@pytest.fixture(scope="session")
-def gpg() -> None:
-    """gpg on this machine, installed where that can be done."""
-    environ = dict(os.environ)
-    cache = cache_folder(environ)
-    Packages(cache=cache, environ=environ, progress=print, may_install=os.geteuid() == 0).provide_gpg()
 
 
 @pytest.fixture

@@ -1,0 +1,24 @@
+"""Why Argo CD has not brought into the cluster what Git says already."""
+
+from datetime import datetime
+
+from gitops_backup.sources.applications import Application
+from gitops_backup.sources.projects import Destination, Project
+
+
+def why_not_synced(application: Application, project: Project | None, *, now: datetime) -> str:
+    """What an Application of a project waits for: the rest of a sentence that begins with it."""
+    if project is not None:
+        destination = Destination(
+            application=application.name,
+            server=application.destination_server,
+            cluster=application.destination_cluster,
+            namespace=application.destination_namespace,
+        )
+        closed = project.closed_by(destination, manual=not application.automated, now=now)
+        if closed is not None:
+            state = "is open" if closed.kind == "deny" else "is not open"
+            return f"cannot be synced now: the window {closed} of the project {project.name} {state}"
+    if application.failure:
+        return f"could not be synced: {application.failure}"
+    return "is not synced yet" if application.automated else "is synced by hand, and was not since"
