@@ -3,6 +3,7 @@
 After its documentation of directory sources: files that end in yaml, yml or json, those of the folder itself
 or, with `recurse`, of those below; `include` and `exclude` are globs over the path from that folder, in which
 `*` goes across slashes and `{a,b}` means either; exclusion wins. A file with a certain marker is passed over.
+Globs with a backslash are refused, as they are understood differently.
 """
 
 import fnmatch
@@ -19,12 +20,7 @@ from gitops_backup.sandbox.api import Json
 _MANIFEST = re.compile(r".*\.(ya?ml|json)")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _SKIPPED = b"+argocd:skip-file-rendering"
-_OTHER_TYPES = {
-    "Chart.yaml": "Helm",
-    "kustomization.yaml": "Kustomize",
-    "kustomization.yml": "Kustomize",
-    "Kustomization": "Kustomize",
-}
+_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 
 class ManifestError(GitopsBackupError):
@@ -32,13 +28,15 @@ class ManifestError(GitopsBackupError):
 
 
 def source_type(files: Mapping[str, bytes], source: Json) -> str:
-    """`Directory`, `Kustomize`, `Helm` or `Plugin`: an explicit block wins, then what the folder holds."""
+    """`Directory`, `Kustomize`, `Helm` or `Plugin`: a block that says something, or the names there."""
     for block in ("plugin", "kustomize", "helm", "directory"):
-        if source.get(block) is not None:
+        if any(value not in (None, "", [], False) for value in (source.get(block) or {}).values()):
             return block.capitalize()
     folder = _folder(source)
-    kinds = {_OTHER_TYPES[name] for name in _OTHER_TYPES if str(folder / name) in files}
-    return next((kind for kind in ("Kustomize", "Helm") if kind in kinds), "Directory")
+    if any(str(folder / name) in files for name in _KUSTOMIZATIONS):
+        return "Kustomize"
+    charts = (PurePosixPath(path) for path in files if path.endswith("Chart.yaml"))
+    return "Helm" if any(path.parent == folder for path in charts) else "Directory"
 
 
 def manifests(files: Mapping[str, bytes], source: Json) -> list[Json]:
@@ -70,6 +68,8 @@ def _selected(path: PurePosixPath, folder: PurePosixPath, options: Json) -> bool
 
 
 def _matches(path: str, pattern: str) -> bool:
+    if "\\" in pattern:
+        raise ManifestError(f"this stand-in knows no glob like {one_line(pattern)}")
     braces = _BRACES.search(pattern)
     if braces is None:
         return fnmatch.fnmatchcase(path, pattern)

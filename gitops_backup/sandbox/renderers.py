@@ -71,17 +71,24 @@ def _for_helm(root: Path, source: Json, application: Json) -> Sequence[str | Pat
 
 
 def _values(root: Path, source: Json, options: Json) -> Iterator[str | Path]:
-    for path in options.get("valueFiles") or ():
-        inside = path[1:] if path.startswith("/") else posixpath.join(source.get("path") or ".", path)
-        yield from ("--values", root / "tree" / posixpath.normpath(inside))
+    paths = [
+        posixpath.normpath(
+            path[1:] if path.startswith("/") else posixpath.join(source.get("path") or ".", path)
+        )
+        for path in options.get("valueFiles") or ()
+    ]
+    # of a file that is named twice, the first place counts
+    for path in dict.fromkeys(paths):
+        yield from ("--values", root / "tree" / path)
     inline = options.get("values")
-    if options.get("valuesObject"):
+    if options.get("valuesObject") is not None:
         inline = yaml.safe_dump(options["valuesObject"])
     if inline:
         (root / "values.yaml").write_text(inline)
         yield from ("--values", root / "values.yaml")
     for parameter in options.get("parameters") or ():
-        yield from ("--set", f"{parameter['name']}={parameter['value']}")
+        flag = "--set-string" if parameter.get("forceString") else "--set"
+        yield from (flag, f"{parameter['name']}={parameter['value']}")
 
 
 def _folder(root: Path, source: Json) -> Path:

@@ -250,7 +250,7 @@ def _source(source: Object, index: int, place: str) -> Source:
         target_revision=_text(source, "targetRevision"),
         chart=_text(source, "chart"),
         ref=_text(source, "ref"),
-        blocks=tuple(block for block in _BLOCKS if source.get(block) is not None),
+        blocks=tuple(block for block in _BLOCKS if _is_said(source.get(block), block)),
         directory=DirectoryOptions(
             recurse=bool(directory.get("recurse")),
             include=_text(directory, "include"),
@@ -261,6 +261,21 @@ def _source(source: Object, index: int, place: str) -> Source:
         kustomize=KustomizeOptions.project(_part(source, "kustomize"), place=f"{place}.kustomize"),
         overrides=tuple(_overrides(source, place)),
     )
+
+
+def _is_said(block: object, name: str) -> bool:
+    """Whether a block counts: Argo CD passes over one that says nothing (NormalizeSource in util/argo)."""
+    if name == "plugin":
+        return block is not None
+    said = block if isinstance(block, Mapping) else {}
+    # an object of values takes the place of a text even where it is empty
+    return isinstance(said.get("valuesObject"), Mapping) or any(
+        _says_something(value) for key, value in said.items() if key not in _SAY_NOTHING_ALONE
+    )
+
+
+def _says_something(value: object) -> bool:
+    return any(map(_says_something, value.values())) if isinstance(value, Mapping) else bool(value)
 
 
 def _overrides(source: Object, place: str) -> Iterable[Override]:
@@ -325,6 +340,15 @@ def _text(obj: Object, key: str) -> str:
 
 
 _BLOCKS = ("kustomize", "helm", "directory", "plugin")
+_SAY_NOTHING_ALONE = frozenset(
+    {
+        "commonAnnotationsEnvsubst",
+        "forceCommonAnnotations",
+        "forceCommonLabels",
+        "labelIncludeTemplates",
+        "labelWithoutSelector",
+    }
+)
 _KINDS = frozenset(Kind)
 _LONGEST_FAILURE = 150
 _SCP = re.compile(r"((?:[^/:@]+@)?[^/:@]+):(?!//)(.+)")

@@ -3,9 +3,8 @@
 Argo CD matches them with github.com/gobwas/glob and names no separator, so `*` and `**` alike stand for any
 characters, slashes too. `?` is any character, `[abc]` and `[!abc]` are lists, `[a-z]` and `[!a-z]` are one
 range, `{a,b}` are alternatives, which may hold patterns, and a backslash takes the next character literally
-(syntax/lexer/lexer.go there). A pattern that it cannot parse matches nothing (util/glob/glob.go in Argo CD).
-One of its oddities is kept, because a name can run into it: in a literal, a star and a literal, the two may
-overlap (match/prefix_suffix.go there), so that `test*test.yaml` matches `test.yaml`.
+(syntax/lexer.go and parse.go of version 1.0 there, which Argo CD 3.6 uses). A pattern that it cannot parse
+matches nothing (util/glob/glob.go in Argo CD).
 
 Patterns come from people who may mean harm, so nothing here backtracks: a match takes time in proportion to
 the lengths of the pattern and of the text.
@@ -50,20 +49,6 @@ class _Text:
 class _Anything:
     def ends(self, text: str, starts: set[int]) -> set[int]:
         return set(range(min(starts), len(text) + 1)) if starts else set()
-
-
-@dataclass(frozen=True, slots=True)
-class _Framed:
-    """A literal, anything, and a literal, which may overlap."""
-
-    prefix: str
-    suffix: str
-
-    def ends(self, text: str, starts: set[int]) -> set[int]:
-        shortest = max(len(self.prefix), len(self.suffix))
-        begun = [at for at in starts if text.startswith(self.prefix, at)]
-        ended = [end for end in range(shortest, len(text) + 1) if text.endswith(self.suffix, 0, end)]
-        return {end for end in ended if any(at + shortest <= end for at in begun)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +103,6 @@ class _Parser:
                 parts.append(self._special(character, level))
             else:
                 parts.append(_Text(self._text("*?[{,}" if level else "*?[{")))
-        match parts:
-            case [_Text(prefix), _Anything(), _Text(suffix)]:
-                return (_Framed(prefix, suffix),)
         return tuple(parts)
 
     def _special(self, character: str, level: int) -> _Part:
@@ -133,9 +115,9 @@ class _Parser:
 
     def _alternatives(self, level: int) -> _Alternatives:
         choices = [self.sequence(level=level)]
-        while self._take() == ",":
+        while (after := self._take()) == ",":
             choices.append(self.sequence(level=level))
-        if choices == [()]:
+        if not after:
             raise InvalidGlob(self._pattern)
         return _Alternatives(tuple(choices))
 
@@ -159,6 +141,8 @@ class _Parser:
         taken = ""
         while self._at < len(self._pattern) and self._pattern[self._at] not in breakers:
             self._at += self._pattern[self._at] == "\\"
+            if self._at == len(self._pattern):
+                raise InvalidGlob(self._pattern)
             taken += self._take()
         return taken
 

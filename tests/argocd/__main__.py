@@ -32,7 +32,7 @@ def main(build: bool, arguments: tuple[str, ...]) -> None:
             "`make test-argocd BUILD=1` does that, once, in about 25 minutes"
         )
         return
-    sys.exit(pytest.main(["tests/argocd", *arguments]))
+    sys.exit(pytest.main(["--override-ini=testpaths=tests/argocd", *arguments]))
 
 
 def _say(line: str) -> None:

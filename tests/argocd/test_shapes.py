@@ -68,7 +68,6 @@ def test_every_shape_ends_on_backups_goes_on_with_upgrades_and_stays(world: Worl
             world.replace(repository, {_NEXT: _NEWEST, **{backup_of(image): image for image in _IMAGES}})
         newest = {backup_of(f"{image}:{_NEWEST}") for image in _IMAGES}
         world.settle(lambda images: images == newest, what="upgrades to upstream to be rewritten again")
-        assert world.commits() == {name: count + 4 for name, count in commits.items()}
 
         _heal(world)
         _assert_still(world)

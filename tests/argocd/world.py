@@ -6,6 +6,7 @@ files `https://git.example/` stands for the sandbox's Git host. All images have 
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,8 +119,10 @@ class World:
         def look() -> bool:
             return wanted(self.images()) and not self.unsettled()
 
+        started = time.monotonic()
         try:
             until(look, what=what, timeout=_SECONDS_TO_SETTLE)
+            print(f"{what}: {time.monotonic() - started:.0f} s")
         except Exception as error:
             error.add_note(f"images: {sorted(self.images())}")
             error.add_note(yaml.safe_dump(self.unsettled()))

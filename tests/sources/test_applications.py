@@ -317,3 +317,21 @@ def workload(tracking_id: str | None) -> Workload:
     annotations = {} if tracking_id is None else {"argocd.argoproj.io/tracking-id": tracking_id}
     metadata = {"name": "web", "namespace": "shop", "annotations": annotations}
     return Workload.project("Deployment", {"metadata": metadata})
+
+
+@pytest.mark.parametrize(
+    ("block", "blocks"),
+    [
+        ({"directory": {}}, ()),
+        ({"directory": {"recurse": False, "jsonnet": {"tlas": []}}}, ()),
+        ({"directory": {"include": "*.yaml"}}, ("directory",)),
+        ({"kustomize": {"images": [], "forceCommonLabels": True}}, ()),
+        ({"helm": {"values": "", "parameters": []}}, ()),
+        ({"helm": {"valuesObject": {}}}, ("helm",)),
+        ({"plugin": {}}, ("plugin",)),
+    ],
+)
+def test_a_block_that_says_nothing_does_not_count(block: dict[str, Any], blocks: tuple[str, ...]) -> None:
+    """Argo CD takes it away, and looks what the folder holds."""
+    (source,) = app(spec={"source": SOURCE | block}).sources
+    assert source.blocks == blocks

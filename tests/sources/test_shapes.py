@@ -102,7 +102,7 @@ RENDERED: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
     "a chart": ({}, {"Chart.yaml": "name: web"}, "helm"),
     "a chart by another name": ({}, {"MyChart.yaml": ""}, "helm"),
     "a chart with a kustomization": ({}, {"Chart.yaml": "", "Kustomization": "resources: []"}, "kustomize"),
-    "said to be Helm": ({"helm": {}}, {"kustomization.yaml": ""}, "helm"),
+    "said to be Helm": ({"helm": {"releaseName": "x"}}, {"kustomization.yaml": ""}, "helm"),
     "said to be Kustomize": (
         {"kustomize": {"namePrefix": "x"}},
         {"Chart.yaml": "", "kustomization.yaml": "resources: []"},
@@ -111,7 +111,11 @@ RENDERED: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
 }
 UNSUPPORTED: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
     "a plugin": ({"plugin": {"name": "x"}}, {}, "rendered by a config management plugin from app"),
-    "two kinds": ({"plugin": {}, "directory": {}}, {}, "of two kinds at once, which Argo CD refuses"),
+    "two kinds": (
+        {"plugin": {}, "directory": {"recurse": True}},
+        {},
+        "of two kinds at once, which Argo CD refuses",
+    ),
     "an OCI artifact": ({"repoURL": "oci://x/y"}, {}, "an OCI artifact, which is not in Git"),
     "values for others": (
         {"ref": "values", "path": ""},
@@ -165,7 +169,7 @@ def test_what_is_no_other_kind_is_a_directory(beside: str) -> None:
 def test_a_directory_block_makes_a_directory_of_anything() -> None:
     """What the source says of itself comes before what is found there."""
     contents = {"app/kustomization.yaml": b"resources: []\n", "app/web.yaml": WEB_YAML.encode()}
-    assert list(edit(app({"directory": {}}), contents).edits) == ["app/web.yaml"]
+    assert list(edit(app({"directory": {"recurse": True}}), contents).edits) == ["app/web.yaml"]
 
 
 def test_a_plugin_is_known_from_the_status() -> None:
