@@ -99,16 +99,17 @@ def foresee(
     `elsewhere` has what Applications are rendered from besides the branches that they are edited on;
     `signing_keys` are the ids of the OpenPGP key that commits would be signed with.
     """
-    due = _due_by_application(plan)
+    due, kept = _due_by_application(plan), _kept(plan)
     looks = _Looks(inventory, git, renderer, elsewhere=elsewhere, now=now, signing_keys=signing_keys)
     applications = list(inventory.applications())
     for application in applications:
         changes = due.get(f"{application.namespace}/{application.name}")
         if changes:
-            looks.prepare(application, tuple(changes))
+            looks.prepare(application, tuple(each for each in changes if each not in kept))
     for application in applications:
         looks.take_along(application)
     looks.draft()
+    looks.leave(kept)
     patches = (_patched(workload) for workload in plan.workloads if workload.route == Route.PATCH)
     return Future(
         places=looks.places,
@@ -177,6 +178,11 @@ class _Looks:
             reader = self._share(application, target).reader(application, with_edited=not has_part)
             if reader is not None:
                 self._readers.setdefault(target, []).append(reader)
+
+    def leave(self, kept: Mapping[DueChange, str]) -> None:
+        """Take note of what Argo CD keeps as it is, and why."""
+        for due, why in kept.items():
+            self._say((due,), Reason.OVERRIDDEN, why)
 
     def draft(self) -> None:
         """Draft all that is due on each branch."""
@@ -301,6 +307,20 @@ def _due_by_application(plan: Plan) -> dict[str, list[DueChange]]:
             name = workload.management.application
             due.setdefault(name, []).extend(_due(workload, name))
     return due
+
+
+def _kept(plan: Plan) -> dict[DueChange, str]:
+    """What stays as it is in the cluster, whatever Git says, and why."""
+    found: dict[DueChange, str] = {}
+    for workload in plan.workloads:
+        if workload.route == Route.COMMIT and workload.management is not None:
+            key, management = workload.workload.key, workload.management
+            containers = {use.container.name: use.container for use in workload.uses}
+            for due in _due(workload, management.application):
+                why = management.kept_by(key, containers[due.change.container])
+                if why is not None:
+                    found[due] = why
+    return found
 
 
 def _due(workload: WorkloadPlan, application: str) -> Iterator[DueChange]:

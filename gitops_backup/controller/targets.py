@@ -33,6 +33,7 @@ def management(
         application=f"{application.namespace}/{application.name}",
         self_heal=application.automated and application.self_heal,
         targets=tuple(signed(source) for source in application.sources if has_manifests(source)),
+        unheeded=application.ignored if application.keeps_ignored else (),
     )
 
 

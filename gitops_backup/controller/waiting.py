@@ -21,4 +21,7 @@ def why_not_synced(application: Application, project: Project | None, *, now: da
             return f"cannot be synced now: the window {closed} of the project {project.name} {state}"
     if application.failure:
         return f"could not be synced: {application.failure}"
+    if application.synced and application.ignored:
+        field = application.ignored[0].field
+        return f"is Synced to Argo CD, as its {field} hides the difference: sync it by hand"
     return "is not synced yet" if application.automated else "is synced by hand, and was not since"

@@ -17,6 +17,7 @@ from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.policy import REWRITE, Mode, Namespaces, Policy, Unmanaged, out_of_scope
 from gitops_backup.domain.reasons import EXPLANATIONS, Reason
 from gitops_backup.domain.rewrites import hands_off
+from gitops_backup.domain.unheeded import Unheeded
 from gitops_backup.domain.workloads import Container, Rollout, Workload, WorkloadKey
 
 
@@ -64,11 +65,22 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Management:
-    """What Argo CD has to say about a workload: the Application (namespace/name) and where it comes from."""
+    """What Argo CD has to say about a workload: the Application (namespace/name) and where it comes from.
+
+    It leaves the `unheeded` images as they are.
+    """
 
     application: str
     self_heal: bool
     targets: tuple[Target, ...]
+    unheeded: tuple[Unheeded, ...] = ()
+
+    def kept_by(self, workload: WorkloadKey, container: Container) -> str | None:
+        """Why a container's image stays as it is, whatever Git says; None where it does not."""
+        kept = next((each for each in self.unheeded if each.covers(workload, container)), None)
+        if kept is None:
+            return None
+        return f"{kept.field} of the Application {self.application} keeps this image as it is in the cluster"
 
 
 class Backups(Protocol):
@@ -171,7 +183,8 @@ def decide(workload: Workload, facts: Facts, policy: Policy) -> WorkloadPlan:
         return WorkloadPlan(workload, blocked_uses, None, None, scope, EXPLANATIONS[scope].meaning)
     management = facts.management(workload)
     route, blocked, message = _route(workload, management, policy)
-    judge = _Judge(workload, facts, policy, route, blocked, message, facts.running(workload.key))
+    running = facts.running(workload.key)
+    judge = _Judge(workload, facts, policy, route, blocked, message, running, management)
     uses = tuple(judge.use(container) for container in workload.containers)
     if route == Route.PATCH:
         uses = _together(uses)
@@ -187,6 +200,7 @@ class _Judge:
     blocked: Reason | None
     message: str
     running: Mapping[tuple[str, str], frozenset[str]]
+    management: Management | None
 
     def use(self, container: Container) -> Use:
         try:
@@ -241,6 +255,9 @@ class _Judge:
 
     def _verified(self, use: Use, record: ImageBackup) -> Use:
         reason = self._held_back(use.container, record)
+        kept = self.management.kept_by(self.workload.key, use.container) if self.management else None
+        if kept is not None and self.route == Route.COMMIT:
+            return replace(use, reason=Reason.OVERRIDDEN, message=kept)
         if reason is None:
             return replace(use, action=Action.REWRITE)
         message = self.message if reason == self.blocked else EXPLANATIONS[reason].meaning

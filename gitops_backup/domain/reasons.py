@@ -179,8 +179,8 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "See what would differ with gitops-backup report --diff, and change the image in the source by hand.",
     ),
     Reason.OVERRIDDEN: Explanation(
-        "The live Application sets this image itself, so a change in Git would have no effect.",
-        "Remove the override from the Application, or change it there.",
+        "The live Application sets this image itself, or keeps it, so a change in Git would have no effect.",
+        "Remove the field that is named from the Application, or change the image there.",
     ),
     Reason.SIGNATURE_REQUIRED: Explanation(
         "Argo CD's project takes only commits that certain OpenPGP keys signed, and ours would not be.",

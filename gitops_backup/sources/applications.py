@@ -13,8 +13,10 @@ from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from gitops_backup.domain.images import InvalidReference, Reference
+from gitops_backup.domain.unheeded import Unheeded
 from gitops_backup.domain.workloads import Kind, Workload, WorkloadKey
 from gitops_backup.errors import GitopsBackupError, one_line
+from gitops_backup.sources.differences import ignored_images
 from gitops_backup.sources.directory import DirectoryOptions
 from gitops_backup.sources.helm.options import HelmBlock
 from gitops_backup.sources.kustomize.options import KustomizeOptions
@@ -93,7 +95,8 @@ class Application:
     are in the order of the specification, or, where `hydrated`, the one source that a source hydrator renders
     from: it alone may be edited. `source_types` and `revisions`, the kinds and the commits that were last
     compared, have one entry per source where they are known. `workloads` are those that its status lists, on
-    the cluster that Argo CD itself runs in. `failure` says why the last sync failed.
+    the cluster that Argo CD itself runs in. `failure` says why the last sync failed. Differences in the
+    `ignored` images are hidden from comparisons, and, where `keeps_ignored`, left alone by syncs, too.
     """
 
     namespace: str
@@ -116,6 +119,8 @@ class Application:
     refresh_pending: bool
     syncing: bool
     failure: str
+    ignored: tuple[Unheeded, ...]
+    keeps_ignored: bool
 
     @classmethod
     def project(cls, obj: Object, *, argocd_namespace: str = "argocd") -> Self:
@@ -153,6 +158,8 @@ class Application:
             refresh_pending=REFRESH_ANNOTATION in _part(metadata, "annotations"),
             syncing="operation" in obj or _text(operation, "phase") == "Running",
             failure=_failure(operation),
+            ignored=tuple(ignored_images(_list(spec, "ignoreDifferences"), "spec.ignoreDifferences")),
+            keeps_ignored=_KEEPING_IGNORED in _list(_part(spec, "syncPolicy"), "syncOptions"),
         )
 
     def claims(self, workload: Workload) -> bool:
@@ -351,6 +358,7 @@ _SAY_NOTHING_ALONE = frozenset(
 )
 _KINDS = frozenset(Kind)
 _LONGEST_FAILURE = 150
+_KEEPING_IGNORED = "RespectIgnoreDifferences=true"
 _SCP = re.compile(r"((?:[^/:@]+@)?[^/:@]+):(?!//)(.+)")
 _NO_BRANCH = (
     (re.compile(r"[0-9A-Fa-f]{7,}"), "a commit"),

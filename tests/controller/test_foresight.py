@@ -163,6 +163,31 @@ def test_what_git_says_already_waits_for_a_sync() -> None:
     assert future.changes == ()
 
 
+def test_an_image_that_argo_cd_keeps_as_it_is_is_left_out() -> None:
+    """A commit of it would never roll out; where syncs do not heed the entry, it would."""
+    web = workload("web", "nginx:1.25", "redis:7")
+    expression = '.spec.template.spec.containers[] | select(.name == "c1").image'
+    ignoring = {"kind": "Deployment", "group": "apps", "jqPathExpressions": [expression]}
+    options = {"syncOptions": ["CreateNamespace=true", "RespectIgnoreDifferences=true"]}
+    for policies, left in ((options, {"web c1"}), ({}, set())):
+        branch = MemoryBranch({"web.yaml": manifest("web", "nginx:1.25", "redis:7")})
+        shop = application("shop", source(_URL), of=[web], ignoreDifferences=[ignoring], syncPolicy=policies)
+        for records in ([], [backup("nginx:1.25"), backup("redis:7")]):
+            future = _foreseen([web, shop, *records], {_URL: [branch]})
+            assert set(_places(future)) == {"web c0", "web c1"} - left
+    known = inventory(
+        web,
+        backup("redis:7"),
+        application("shop", source(_URL), of=[web], ignoreDifferences=[ignoring], syncPolicy=options),
+    )
+    use = plan(known, policy()).workloads[0].uses[1]
+    assert (use.action, use.reason) == ("Blocked", "Overridden")
+    assert use.message == (
+        "spec.ignoreDifferences[0].jqPathExpressions[0] of the Application argocd/shop"
+        " keeps this image as it is in the cluster"
+    )
+
+
 def test_an_unsigned_commit_is_not_foreseen_where_any_follower_of_the_branch_wants_a_signature() -> None:
     """It would stop the syncs of the other one, too; with the right key, all is as ever."""
     web, api = workload("web", "nginx:1.25"), workload("api", "redis:7")

@@ -12,14 +12,19 @@ from tests.controller.cluster import project
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DENY = {"kind": "deny", "schedule": "0 11 * * *", "duration": "2h", "applications": ["shop"]}
 
+HIDING = {"group": "apps", "kind": "Deployment", "jsonPointers": ["/spec/template/spec/containers/0/image"]}
 
-def shop(*, automated: bool = True, phase: str = "Succeeded") -> Application:
+
+def shop(*, automated: bool = True, phase: str = "Succeeded", **spec: Any) -> Application:
     policy: dict[str, Any] = {"automated": {}} if automated else {}
     return Application.project(
         {
             "metadata": {"namespace": "argocd", "name": "shop"},
-            "spec": {"destination": {"namespace": "shop"}, "syncPolicy": policy},
-            "status": {"operationState": {"phase": phase, "message": "one\ntwo"}},
+            "spec": {"destination": {"namespace": "shop"}, "syncPolicy": policy, **spec},
+            "status": {
+                "sync": {"status": "Synced"},
+                "operationState": {"phase": phase, "message": "one\ntwo"},
+            },
         }
     )
 
@@ -42,6 +47,14 @@ def shop(*, automated: bool = True, phase: str = "Succeeded") -> Application:
             (
                 'cannot be synced now: the window allow "0 20 * * *" for 2h (UTC) of the project default'
                 " is not open"
+            ),
+        ),
+        (
+            shop(ignoreDifferences=[HIDING]),
+            [],
+            (
+                "is Synced to Argo CD, as its spec.ignoreDifferences[0].jsonPointers[0] hides the difference:"
+                " sync it by hand"
             ),
         ),
         (shop(automated=False), [DENY | {"manualSync": True}], "is synced by hand, and was not since"),

@@ -1,0 +1,140 @@
+"""Differences that Argo CD ignores, as far as they are of images.
+
+Of an entry's `jsonPointers` and `jqPathExpressions`, those are understood that are a path to an image, or to
+what it lies in: `/spec/template/spec/containers/0/image`, `.spec.template.spec.containers[].image`, and
+`.spec.template.spec.containers[] | select(.name == "web") | .image`. What any other expression selects, only
+jq knows, and what a field's manager wrote, only the live object: these are not guessed at
+(util/argo/normalizers/diff_normalizer.go in Argo CD).
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from gitops_backup.domain.unheeded import Unheeded
+from gitops_backup.domain.workloads import Kind
+from gitops_backup.sources.globs import Glob, InvalidGlob
+
+_TO_THE_LISTS = ("spec", "template", "spec")
+_LISTS = {"containers": False, "initContainers": True}
+_EVERY = "[]"
+_TOKEN = re.compile(
+    r"""\s*(?:
+        \.(?P<key>[A-Za-z_]\w*)
+        | \.?\["(?P<quoted>[^"\\]*)"\]
+        | \.?\[(?P<index>[0-9]{1,6})\]
+        | \.?(?P<every>\[\])
+        | (?P<optional>\?)
+        | \|\s*select\(\s*\.name\s*==\s*"(?P<name>[^"\\]*)"\s*\)
+        | \|(?=\s*\.)
+    )""",
+    re.VERBOSE | re.ASCII,
+)
+
+
+class _Named(NamedTuple):
+    name: str
+
+
+_Step = str | int | _Named
+
+
+def ignored_images(entries: Iterable[object], place: str) -> Iterator[Unheeded]:
+    """The images that entries of `ignoreDifferences` are of; `place` is the field that these stand in."""
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, Mapping):
+            continue
+        kinds = _kinds(entry)
+        for field, steps in _paths(entry):
+            found = _image(steps) if kinds and steps is not None else None
+            if found is not None:
+                init, index, container = found
+                yield Unheeded(
+                    field=f"{place}[{number}].{field}",
+                    kinds=kinds,
+                    namespace=_text(entry, "namespace"),
+                    name=_text(entry, "name"),
+                    init=init,
+                    index=index,
+                    container=container,
+                )
+
+
+def _kinds(entry: Mapping[str, Any]) -> frozenset[str]:
+    if not _matches(_text(entry, "group"), "apps"):
+        return frozenset()
+    return frozenset(kind for kind in Kind if _matches(_text(entry, "kind"), kind))
+
+
+def _paths(entry: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[_Step] | None]]:
+    for number, pointer in enumerate(_texts(entry, "jsonPointers")):
+        yield f"jsonPointers[{number}]", _pointer(pointer)
+    for number, expression in enumerate(_texts(entry, "jqPathExpressions")):
+        yield f"jqPathExpressions[{number}]", _expression(expression)
+
+
+def _pointer(text: str) -> list[_Step] | None:
+    """The steps of a JSON pointer (RFC 6901)."""
+    if not text.startswith("/"):
+        return None
+    parts = (part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/"))
+    return [int(part) if re.fullmatch(r"[0-9]{1,6}", part, re.ASCII) else part for part in parts]
+
+
+def _expression(text: str) -> list[_Step] | None:
+    steps: list[_Step] = []
+    position = 0
+    while position < len(text.rstrip()):
+        token = _TOKEN.match(text, position)
+        if token is None:
+            return None
+        position = token.end()
+        key = token["key"] or token["quoted"] or token["every"]
+        if key is not None:
+            steps.append(key)
+        elif token["index"] is not None:
+            steps.append(int(token["index"]))
+        elif token["name"] is not None:
+            steps.append(_Named(token["name"]))
+    return steps
+
+
+def _image(steps: Sequence[_Step]) -> tuple[bool | None, int | None, str] | None:
+    """Which image a path leads to, or to what it lies in: of which list, at which index, with which name."""
+    depth = len(_TO_THE_LISTS)
+    if not steps or tuple(steps[:depth]) != _TO_THE_LISTS[: len(steps)]:
+        return None
+    if len(steps) <= depth:
+        return None, None, ""
+    name = steps[depth]
+    if not isinstance(name, str) or name not in _LISTS:
+        return None
+    init = _LISTS[name]
+    rest = list(steps[depth + 1 :])
+    index, container = None, ""
+    if rest:
+        element = rest.pop(0)
+        if isinstance(element, int):
+            index = element
+        elif element != _EVERY:
+            return None
+        elif rest and isinstance(rest[0], _Named):
+            container = rest.pop(0).name  # type: ignore[union-attr]
+    return (init, index, container) if rest in ([], ["image"]) else None
+
+
+def _matches(pattern: str, text: str) -> bool:
+    try:
+        return Glob(pattern).matches(text)
+    except InvalidGlob:
+        return False
+
+
+def _texts(entry: Mapping[str, Any], key: str) -> list[str]:
+    value = entry.get(key)
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def _text(entry: Mapping[str, Any], key: str) -> str:
+    value = entry.get(key)
+    return value if isinstance(value, str) else ""
