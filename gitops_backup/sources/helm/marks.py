@@ -6,18 +6,29 @@ what is to be marked, so that nothing in there can be taken for one.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from hashlib import sha256
+from typing import Protocol, TypeVar
 
 from gitops_backup.sources.content import Bare, Value
 from gitops_backup.sources.helm.compositions import Composition, Segment
-from gitops_backup.sources.helm.texts import Text
 from gitops_backup.sources.rendered import Rendered, Way, described
 from gitops_backup.sources.replacements import ObjectId
 
 _STEM = 8
 _DIGITS = 4
+
+
+class Named(Hashable, Protocol):
+    """A text that may be a part of an image's name: the part that `name` says."""
+
+    @property
+    def name(self) -> str:
+        """What of it comes before the mark."""
+
+
+AnyText = TypeVar("AnyText", bound=Named)
 
 
 class Marks:
@@ -38,12 +49,12 @@ class Marks:
         """The object whose name, or whatever else of it, has marks in it."""
         return ObjectId(*(self._pattern.sub("", part) for part in marked))
 
-    def composition(self, name: str, marked: str, texts: Sequence[Text]) -> Composition[Text] | None:
+    def composition(self, name: str, marked: str, texts: Sequence[AnyText]) -> Composition[AnyText] | None:
         """How an image's name is put together, which comes out as `marked` when each text has its mark.
 
         None where that cannot be told: a template does more with a text than to print it.
         """
-        segments: list[Segment[Text]] = []
+        segments: list[Segment[AnyText]] = []
         removed = 0
         for match in self._pattern.finditer(marked):
             end = match.start() - removed
@@ -64,10 +75,10 @@ class Marks:
         return Composition(name, tuple(segments))
 
     def strays(
-        self, rendering: Iterable[Rendered], texts: Sequence[Text], *, allowed: AbstractSet[str]
-    ) -> Mapping[Text, str]:
+        self, rendering: Iterable[Rendered], texts: Sequence[AnyText], *, allowed: AbstractSet[str]
+    ) -> Mapping[AnyText, str]:
         """The texts that come out where something else stands than one of these, and a place of each."""
-        strays: dict[Text, str] = {}
+        strays: dict[AnyText, str] = {}
         for rendered in rendering:
             for steps, value in _scalars(rendered.content):
                 for match in self._pattern.finditer(value):

@@ -1,0 +1,356 @@
+"""Images that a set says, in an element of a list, in a file of a generator, or in its template.
+
+What a set generates is a function of its manifest and of files; what is deployed is one of that. So texts are
+found as those of a chart are: each that may be part of an image's name gets a mark, the set is evaluated, its
+Applications are rendered, and where marks come out says how each image is put together, and from where. Then
+those are changed that must be, and all Applications that come out otherwise are rendered before and after:
+the proof is that images became their copies, and nothing else changed. A text that also says something else
+of an Application, such as its name or its path, is not changed.
+
+An Application that is generated is never written to.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+
+from gitops_backup.domain.images import InvalidReference, Reference, means
+from gitops_backup.domain.reasons import Reason
+from gitops_backup.errors import GitopsBackupError, one_line
+from gitops_backup.sources.applicationsets.frames import frame_of
+from gitops_backup.sources.applicationsets.generators import Surroundings
+from gitops_backup.sources.applicationsets.pieces import (
+    Piece,
+    line_of_piece,
+    pieces_in,
+    respelled,
+    root_of,
+)
+from gitops_backup.sources.applicationsets.sets import (
+    ApplicationSet,
+    Object,
+    evaluate,
+    read_sets,
+)
+from gitops_backup.sources.documents import File
+from gitops_backup.sources.helm.compositions import Composition, NoCopy, NotWritable, solve
+from gitops_backup.sources.helm.marks import Marks
+from gitops_backup.sources.rendered import Rendered, RenderedImage, images_of
+from gitops_backup.sources.rendered_proof import NotExplained, asked, proven
+from gitops_backup.sources.rendering import Renderer
+from gitops_backup.sources.replacements import Refused, Replaced, Replacement
+
+Wanted = tuple[str, Replacement]
+"""A replacement in what the Application of this name deploys."""
+
+_User = tuple[str, RenderedImage]
+_MOST_ALONE = 50
+"""How many pieces, or replacements, are looked at one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetSite:
+    """A set where it can be edited.
+
+    `around` has the contents of the set's manifest, where that can be written, and of its generators' files.
+    `render` renders an Application that it generates, again if asked; it raises a `GitopsBackupError`.
+    """
+
+    set: ApplicationSet
+    around: Surroundings
+    renderer: Renderer
+    render: Callable[[Object, bool], Sequence[Rendered]]
+
+
+@dataclass(frozen=True, slots=True)
+class SetResult:
+    """What is to change in a set. Each of what is wanted is in one of `replaced`, `done`, `refused`.
+
+    `edits` has the new content of each file that changes, `applications` each generated Application that then
+    is another, by its name.
+    """
+
+    edits: Mapping[str, bytes] = field(default_factory=dict)
+    replaced: Mapping[Wanted, Replaced] = field(default_factory=dict)
+    refused: Mapping[Wanted, Refused] = field(default_factory=dict)
+    done: tuple[Wanted, ...] = ()
+    applications: Mapping[str, Object] = field(default_factory=dict)
+
+
+def edit_set(site: SetSite, wanted: Sequence[Wanted], *, copies: Mapping[Reference, str]) -> SetResult:
+    """What is to change in a set's manifest or its generators' files for these replacements.
+
+    `copies` has the reference of each source's verified copy.
+    """
+    editing = _Editing(site, copies)
+    try:
+        return editing.result(wanted)
+    except GitopsBackupError as error:
+        message = f"what {site.set} generates cannot be shown to change in images alone: {error.message}"
+        return SetResult(refused=_all(wanted, Reason.UNSUPPORTED_SOURCE, message))
+
+
+class _Unfit(GitopsBackupError):
+    """A change that must not be made, and the reason."""
+
+    def __init__(self, reason: Reason, message: str, *, difference: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.difference = difference
+
+
+@dataclass(frozen=True)
+class _Editing:
+    site: SetSite
+    copies: Mapping[Reference, str]
+
+    @cached_property
+    def before(self) -> dict[str, Object]:
+        """The Applications as they are, by their names."""
+        return self._evaluated({})
+
+    def result(self, wanted: Sequence[Wanted]) -> SetResult:
+        """What is to change. Raises a `GitopsBackupError` where nothing can be told."""
+        due: dict[Wanted, RenderedImage] = {}
+        refused: dict[Wanted, Refused] = {}
+        done: list[Wanted] = []
+        for name, replacement in wanted:
+            if name not in self.before:
+                message = f"{self.site.set} generates no Application {name}"
+                refused[name, replacement] = Refused(replacement, Reason.NOT_FOUND_IN_SOURCE, message)
+                continue
+            rendering = self._rendered(self.before[name])
+            found = asked([replacement], rendering, source=f"the Application {name}")
+            due |= {(name, one): image for one, image in found.due.items()}
+            refused |= {(name, one.replacement): one for one in found.refused}
+            done += [(name, one) for one in found.done]
+        pieces = self._pieces({_name(image.text) for image in due.values()})
+        findings = self._findings(pieces)
+        solved: dict[Wanted, Mapping[Piece, str]] = {}
+        names: Mapping[Piece, str] = {}
+        for each, image in due.items():
+            try:
+                spelling = self._solved((each[0], image), findings, names)
+            except _Unfit as error:
+                refused[each] = Refused(each[1], error.reason, error.message)
+            else:
+                composition = findings.compositions[each[0], image]
+                own = {segment.piece for segment in composition.segments}
+                solved[each] = {piece: new for piece, new in spelling.items() if piece in own}
+                names = spelling
+        return replace(self._proven(solved, names, refused), done=tuple(done))
+
+    def _pieces(self, names: set[str]) -> list[Piece]:
+        """The texts that come into question, but for those that say something else of an Application, too."""
+        found: list[Piece] = []
+        for file, document, steps in self._files():
+            root = root_of(file, document, steps)
+            if root is not None:
+                found += pieces_in(file, root, names)
+        if not found or self._same_frames(found):
+            return found
+        return [piece for piece in found[:_MOST_ALONE] if self._same_frames([piece])]
+
+    def _files(self) -> Iterator[tuple[File, int, tuple[int, ...]]]:
+        """The files in which the set says something, and the node there that does."""
+        own, contents = self.site.set, self.site.around.contents
+        if own.path in contents:
+            yield File.read(own.path, contents[own.path]), own.position.document, own.position.steps
+        for path in sorted(self._generators_files()):
+            if path != own.path:
+                yield File.read(path, contents[path]), 0, ()
+
+    def _generators_files(self) -> set[str]:
+        evaluation = evaluate(self.site.set, self.site.around, renderer=self.site.renderer)
+        return {origin.path for each in evaluation.generated for origin in each.origins if origin.path}
+
+    def _same_frames(self, pieces: Sequence[Piece]) -> bool:
+        try:
+            return self._frames(self._marked(pieces)[1]) == self._frames(self.before)
+        except GitopsBackupError:
+            return False
+
+    def _frames(self, applications: Mapping[str, Object]) -> dict[str, object]:
+        return {name: frame_of(each) for name, each in applications.items()}
+
+    def _marked(self, pieces: Sequence[Piece]) -> tuple[Marks, dict[str, Object]]:
+        marks = Marks(self.site.around.contents.values())
+        names = {piece: piece.name + marks.mark(number) for number, piece in enumerate(pieces)}
+        return marks, self._evaluated(self._changed(names))
+
+    def _changed(self, names: Mapping[Piece, str]) -> dict[str, bytes]:
+        return respelled(self.site.around.contents, names)
+
+    def _evaluated(self, changed: Mapping[str, bytes]) -> dict[str, Object]:
+        """The Applications that the set generates with other contents of files."""
+        own = self.site.set
+        if own.path in changed:
+            found = read_sets(own.path, changed[own.path], namespace=own.namespace)
+            own = next(each for each in found if each.position == own.position)
+        around = replace(self.site.around, contents={**self.site.around.contents, **changed})
+        evaluation = evaluate(own, around, renderer=self.site.renderer)
+        if evaluation.problems or evaluation.unread:
+            what = next(iter(evaluation.problems), "a file is not there").removeprefix(f"{own}: ")
+            raise _Unfit(Reason.UNSUPPORTED_SOURCE, what)
+        return {each.name: each.application for each in evaluation.generated}
+
+    def _rendered(self, application: Object, *, again: bool = False) -> Sequence[Rendered]:
+        return self.site.render(application, again)
+
+    def _findings(self, pieces: Sequence[Piece]) -> "_Findings":
+        compositions: dict[_User, Composition[Piece]] = {}
+        targets: dict[_User, str] = {}
+        strays: dict[Piece, str] = {}
+        if not pieces:
+            return _Findings(compositions, targets, strays)
+        marks, marked = self._marked(pieces)
+        for name, application in self.before.items():
+            if marked[name] == application:
+                continue
+            before, after = self._rendered(application), self._rendered(marked[name])
+            shown = {(marks.without(image.workload), image.steps): image.text for image in images_of(after)}
+            for image in images_of(before):
+                text = shown.get((image.workload, image.steps), "")
+                composition = marks.composition(_name(image.text), text, pieces)
+                if composition is not None:
+                    compositions[name, image] = composition
+                target = self._target(image)
+                if target is not None:
+                    targets[name, image] = target
+            wholes = {image.text for image in images_of(before)}
+            where = marks.strays(after, pieces, allowed=wholes)
+            strays |= {piece: f"{place} of the Application {name}" for piece, place in where.items()}
+        return _Findings(compositions, targets, strays)
+
+    def _target(self, image: RenderedImage) -> str | None:
+        """The name that an image becomes if it has a copy; its tag and digest stay where they are."""
+        try:
+            copy = self.copies.get(Reference.parse(image.text))
+        except InvalidReference:
+            return None
+        rest = image.text[len(_name(image.text)) :]
+        if copy is None or not means(_name(copy) + rest, Reference.parse(copy)):
+            return None
+        return _name(copy)
+
+    def _solved(self, user: _User, findings: "_Findings", names: Mapping[Piece, str]) -> Mapping[Piece, str]:
+        fixed = frozenset(findings.strays)
+        compositions, targets = findings.compositions, findings.targets
+        shown = f"{one_line(user[1].text)}, which the Application {user[0]} deploys,"
+        composition = compositions.get(user)
+        if composition is None or not composition.segments:
+            what = "of no text that can be written"
+            raise _Unfit(Reason.OVERRIDDEN, f"{self.site.set} makes {shown} {what}")
+        try:
+            return solve(user, compositions, targets, changed=names, fixed=fixed)
+        except NoCopy as error:
+            name, image = error.user
+            also = f"{self._place(error.piece)}, also sets {one_line(image.text)} of the Application {name}"
+            message = f"{also}, of which there is no verified copy yet"
+            raise _Unfit(Reason.BACKUP_PENDING, message) from error
+        except NotWritable as error:
+            piece = composition.segments[-1].piece
+            stray = next((s.piece for s in composition.segments if s.piece in findings.strays), None)
+            if stray is not None:
+                message = f"{self._place(stray)}, is also {findings.strays[stray]}, which must not change"
+            elif error.user != user:
+                name, image = error.user
+                other = f"{one_line(image.text)} of the Application {name}"
+                message = f"{self._place(piece)}, is also part of {other}, which it does not fit"
+            else:
+                message = f"{self._place(piece)}, is a part of {shown} that cannot become one of its copy"
+            raise _Unfit(Reason.SHARED_SCALAR, message) from error
+
+    def _place(self, piece: Piece) -> str:
+        line = line_of_piece(piece, self.site.around.contents[piece.path])
+        return f"{one_line(piece.path)}, line {line}"
+
+    def _proven(
+        self,
+        solved: Mapping[Wanted, Mapping[Piece, str]],
+        names: Mapping[Piece, str],
+        refused: Mapping[Wanted, Refused],
+    ) -> SetResult:
+        """The result of what can be proven: all of it, or else one after the other."""
+        refused = dict(refused)
+        try:
+            applications = self._proof(names, solved)
+        except GitopsBackupError as error:
+            names, kept = {}, dict[Wanted, Mapping[Piece, str]]()
+            for each, own in solved.items():
+                failure: GitopsBackupError | None = error
+                if len(solved) <= _MOST_ALONE:
+                    failure = self._failure({**names, **own}, {**kept, each: own})
+                if failure is None:
+                    names, kept = {**names, **own}, {**kept, each: own}
+                else:
+                    refused[each] = _refusal(each[1], failure)
+            solved = kept
+            applications = self._proof(names, solved)
+        contents = self.site.around.contents
+        edits = self._changed(names)
+        replaced = {}
+        for each, own in solved.items():
+            first = min(own)
+            line = line_of_piece(first, contents[first.path])
+            replaced[each] = Replaced(each[1], first.path, line)
+        return SetResult(edits, replaced, refused, applications=applications)
+
+    def _failure(
+        self, names: Mapping[Piece, str], solved: Mapping[Wanted, Mapping[Piece, str]]
+    ) -> GitopsBackupError | None:
+        try:
+            self._proof(names, solved)
+        except GitopsBackupError as error:
+            return error
+        return None
+
+    def _proof(
+        self, names: Mapping[Piece, str], solved: Mapping[Wanted, Mapping[Piece, str]]
+    ) -> dict[str, Object]:
+        """The Applications that become others. Raises a `GitopsBackupError` where that is not all."""
+        if not names:
+            return {}
+        after = self._evaluated(self._changed(names))
+        if self._frames(after) != self._frames(self.before):
+            what = "an Application that is generated would change in more than its values and images"
+            raise _Unfit(Reason.PROOF_FAILED, what)
+        changed = {name: each for name, each in after.items() if each != self.before[name]}
+        for name, application in changed.items():
+            before, now = self._rendered(self.before[name]), self._rendered(application)
+            again = partial(self._rendered, self.before[name], again=True)
+            try:
+                proven(before, now, copies=self.copies, again=again)
+            except NotExplained as error:
+                message = f"the Application {name}: {error.message}"
+                raise _Unfit(error.reason, message, difference=error.difference) from error
+            missing = asked([each for owner, each in solved if owner == name], now, source=name)
+            if missing.due or missing.refused:
+                raise _Unfit(Reason.PROOF_FAILED, f"the Application {name} would not deploy the backup")
+        return changed
+
+
+@dataclass(frozen=True, slots=True)
+class _Findings:
+    """How images are put together, what they become, and where else texts come out."""
+
+    compositions: Mapping[_User, Composition[Piece]]
+    targets: Mapping[_User, str]
+    strays: Mapping[Piece, str]
+
+
+def _refusal(replacement: Replacement, error: GitopsBackupError) -> Refused:
+    reason = error.reason if isinstance(error, _Unfit) else Reason.PROOF_FAILED
+    difference = error.difference if isinstance(error, _Unfit) else ""
+    return Refused(replacement, reason, error.message, difference)
+
+
+def _all(wanted: Sequence[Wanted], reason: Reason, message: str) -> dict[Wanted, Refused]:
+    return {each: Refused(each[1], reason, message) for each in wanted}
+
+
+def _name(text: str) -> str:
+    """A reference up to its tag or digest."""
+    name = text.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return head + slash + last.partition(":")[0]

@@ -1,0 +1,31 @@
+"""What of an Application a change of images must leave as it is: all but values, parameters and images."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from gitops_backup.sources.applicationsets.sets import Object
+
+
+def frame_of(application: Object) -> Any:
+    """An Application without the values of charts and the images of kustomizations that it sets."""
+    frame = copy.deepcopy(dict(application))
+    for source in _sources(frame["spec"]):
+        helm, kustomize = source.get("helm"), source.get("kustomize")
+        if isinstance(helm, dict):
+            for field in ("values", "valuesObject"):
+                helm[field] = None
+            for parameter in helm.get("parameters") or ():
+                if isinstance(parameter, dict):
+                    parameter["value"] = None
+        if isinstance(kustomize, dict):
+            kustomize["images"] = len(kustomize.get("images") or ())
+    return frame
+
+
+def _sources(spec: Any) -> Iterator[dict[str, Any]]:
+    hydrator = spec.get("sourceHydrator")
+    found = [spec.get("source"), hydrator.get("drySource") if isinstance(hydrator, dict) else None]
+    many = spec.get("sources")
+    found += many if isinstance(many, list) else ()
+    return (each for each in found if isinstance(each, dict))
