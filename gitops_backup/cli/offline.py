@@ -81,7 +81,10 @@ def foresee_offline(
         opened, remotes = stack.enter_context(_opened(repository, settings, going_on))
         shown = normalised(repository) if _is_url(repository) else repository
         commit = opened.fetch().commit
-        found = _found(_handed_in(applications) if applications else _committed(opened, commit), policy)
+        if applications:
+            found = _found(_handed_in(applications), policy).of_other_files()
+        else:
+            found = _found(_committed(opened, commit), policy)
         _check(found, shown, applications)
         for note in _notes(found):
             tell(note)

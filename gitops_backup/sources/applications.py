@@ -16,6 +16,7 @@ from gitops_backup.domain.images import InvalidReference, Reference
 from gitops_backup.domain.unheeded import Unheeded
 from gitops_backup.domain.workloads import Kind, Workload, WorkloadKey
 from gitops_backup.errors import GitopsBackupError, one_line
+from gitops_backup.sources.declarations import Declaration
 from gitops_backup.sources.differences import ignored_images
 from gitops_backup.sources.directory import DirectoryOptions
 from gitops_backup.sources.helm.options import HelmBlock
@@ -62,7 +63,9 @@ class Source:
     """Where an Application's manifests come from.
 
     `index` counts from 0 in `spec.sources`; `blocks` are the kinds of source that it names itself, in the
-    order in which Argo CD looks for them. The URL may hold a password, and is not printed.
+    order in which Argo CD looks for them. The URL may hold a password, and is not printed. `place` is where
+    the Application says all this, and `said` what it says, as it is. `declared` is where that is written,
+    where it is in a file of the commit that is looked at.
     """
 
     index: int
@@ -76,11 +79,47 @@ class Source:
     helm: HelmBlock
     kustomize: KustomizeOptions
     overrides: tuple[Override, ...]
+    place: str = "spec.source"
+    said: Object = field(default_factory=dict, repr=False, compare=False)
+    declared: Declaration | None = None
+
+    @classmethod
+    def project(
+        cls, said: Object, *, index: int = 0, place: str, declared: Declaration | None = None
+    ) -> Self:
+        """The projection of a source; what is missing, or of another type, reads as unset."""
+        directory = _part(said, "directory")
+        return cls(
+            index=index,
+            repo_url=_text(said, "repoURL"),
+            path=_text(said, "path"),
+            target_revision=_text(said, "targetRevision"),
+            chart=_text(said, "chart"),
+            ref=_text(said, "ref"),
+            blocks=tuple(block for block in _BLOCKS if _is_said(said.get(block), block)),
+            directory=DirectoryOptions(
+                recurse=bool(directory.get("recurse")),
+                include=_text(directory, "include"),
+                exclude=_text(directory, "exclude"),
+                any_extension=bool(directory.get("disableExtensionFilter")),
+            ),
+            helm=HelmBlock.project(_part(said, "helm"), place=f"{place}.helm"),
+            kustomize=KustomizeOptions.project(_part(said, "kustomize"), place=f"{place}.kustomize"),
+            overrides=tuple(_overrides(said, place)),
+            place=place,
+            said=said,
+            declared=declared,
+        )
 
     @property
     def repository(self) -> str:
         """The repository, in one form for all ways to write its URL, and without user name and password."""
         return normalised(self.repo_url)
+
+    @property
+    def has_parameters(self) -> bool:
+        """Whether the Application says values or images of its own."""
+        return bool(self.helm.values or self.helm.parameters or self.kustomize.images)
 
     def overriding(self, image: Reference) -> Override | None:
         """The first override that sets this image, or another version of it."""
@@ -240,34 +279,12 @@ def normalised(repo_url: str) -> str:
 def _sources(spec: Object) -> Iterable[Source]:
     hydrator, many, one = _part(spec, "sourceHydrator"), _parts(spec, "sources"), _part(spec, "source")
     if hydrator:
-        yield _source(_part(hydrator, "drySource"), 0, "spec.sourceHydrator.drySource")
+        yield Source.project(_part(hydrator, "drySource"), place="spec.sourceHydrator.drySource")
     elif many:
         for index, source in enumerate(many):
-            yield _source(source, index, f"spec.sources[{index}]")
+            yield Source.project(source, index=index, place=f"spec.sources[{index}]")
     elif one:
-        yield _source(one, 0, "spec.source")
-
-
-def _source(source: Object, index: int, place: str) -> Source:
-    directory = _part(source, "directory")
-    return Source(
-        index=index,
-        repo_url=_text(source, "repoURL"),
-        path=_text(source, "path"),
-        target_revision=_text(source, "targetRevision"),
-        chart=_text(source, "chart"),
-        ref=_text(source, "ref"),
-        blocks=tuple(block for block in _BLOCKS if _is_said(source.get(block), block)),
-        directory=DirectoryOptions(
-            recurse=bool(directory.get("recurse")),
-            include=_text(directory, "include"),
-            exclude=_text(directory, "exclude"),
-            any_extension=bool(directory.get("disableExtensionFilter")),
-        ),
-        helm=HelmBlock.project(_part(source, "helm"), place=f"{place}.helm"),
-        kustomize=KustomizeOptions.project(_part(source, "kustomize"), place=f"{place}.kustomize"),
-        overrides=tuple(_overrides(source, place)),
-    )
+        yield Source.project(one, place="spec.source")
 
 
 def _is_said(block: object, name: str) -> bool:

@@ -4,8 +4,9 @@ Scalars that are no text stay as they are written, so that none is taken for ano
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.resolver import Resolver
 
@@ -47,6 +48,23 @@ def reads_as_text(plain: str) -> bool:
     """Whether a scalar without quotes is a text, and no number, date, truth value or null."""
     tag: object = _RESOLVER.resolve(ScalarNode, plain, (True, False))  # type: ignore[no-untyped-call]
     return tag in _PLAIN_TEXT
+
+
+def decoded(value: Value) -> Any:
+    """The value with numbers, truth values and null as a decoder of JSON has them."""
+    if isinstance(value, dict):
+        return {key: decoded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [decoded(each) for each in value]
+    return _scalar(value.text) if isinstance(value, Bare) else value
+
+
+def _scalar(text: str) -> Any:
+    try:
+        read = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):
+        return text
+    return read if read is None or isinstance(read, bool | int | float) else text
 
 
 def _key(node: Node) -> str:

@@ -7,16 +7,14 @@ are not even parsed: those that name Argo CD's API group and the kind nowhere.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
-
-import yaml
+from typing import Self
 
 from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.applicationsets.clusters import Cluster
-from gitops_backup.sources.applicationsets.sets import GROUP, ApplicationSet, is_set, read_sets
-from gitops_backup.sources.content import Bare
+from gitops_backup.sources.applicationsets.sets import ApplicationSet, is_set, read_sets
 from gitops_backup.sources.documents import InvalidManifest
+from gitops_backup.sources.inline.manifests import GROUP, read_applications
 from gitops_backup.sources.names import is_name
 from gitops_backup.sources.rendered import read_manifests
 
@@ -41,6 +39,10 @@ class Discovery:
     outside: int
     unreadable: tuple[str, ...]
 
+    def of_other_files(self) -> Self:
+        """The same where the files are none of the repository that is looked at."""
+        return replace(self, applications=tuple(map(_undeclared, self.applications)))
+
 
 def may_describe(content: bytes) -> bool:
     """Whether a file may have an Application, a set or a cluster in it."""
@@ -51,8 +53,9 @@ def discover(contents: Mapping[str, bytes], *, namespaces: frozenset[str]) -> Di
     """What is in these files; `namespaces` are those in which Argo CD looks for Applications and sets.
 
     An Application without a namespace is in the first of them. Those that are described alike in several
-    files count once; where descriptions of one name differ, as those for several clusters do, each but the
-    first has its file in the name of its namespace, to be told apart.
+    files count once, unless they have parameters of their own, which have to be written in each. Where there
+    are several of one name, as for several clusters, each but the first has its file in the name of its
+    namespace, to be told apart.
     """
     home = _HOME if _HOME in namespaces else min(namespaces, default=_HOME)
     found: list[tuple[str, Application]] = []
@@ -69,11 +72,7 @@ def discover(contents: Mapping[str, bytes], *, namespaces: frozenset[str]) -> Di
             sets += read_sets(path, contents[path], namespace=home)
         projected = (Cluster.project_secret(e.content) for e in objects if e.identity[:2] == ("", "Secret"))
         clusters += (cluster for cluster in projected if cluster is not None)
-        found += (
-            (path, Application.project(_plain(each.content), argocd_namespace=home))
-            for each in objects
-            if each.identity[:2] == (GROUP, "Application")
-        )
+        found += ((path, each.application) for each in read_applications(path, contents[path], home=home))
     named = [
         (path, application)
         for path, application in found
@@ -96,28 +95,17 @@ def told_apart(found: Iterable[tuple[str, Application]]) -> Iterable[Application
     known: dict[tuple[str, str], list[Application]] = {}
     for path, application in found:
         alike = known.setdefault((application.namespace, application.name), [])
-        if application in alike:
+        said = _undeclared(application)
+        if said in alike and not any(source.has_parameters for source in application.sources):
             continue
-        alike.append(application)
+        alike.append(said)
         where = f"{one_line(path)}: " if len(alike) > 1 else ""
         yield replace(application, namespace=f"{where}{application.namespace}")
 
 
-def _plain(value: Any) -> Any:
-    """The value with numbers, truth values and null as a decoder of JSON has them."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return _scalar(value.text) if isinstance(value, Bare) else value
-
-
-def _scalar(text: str) -> Any:
-    try:
-        read = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):
-        return text
-    return read if read is None or isinstance(read, bool | int | float) else text
+def _undeclared(application: Application) -> Application:
+    sources = (replace(source, declared=None) for source in application.sources)
+    return replace(application, sources=tuple(sources))
 
 
 _KIND = re.compile(rb"\bApplication(?:Set)?\b|argocd\.argoproj\.io/secret-type")

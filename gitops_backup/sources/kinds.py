@@ -24,34 +24,25 @@ class SourceKind(StrEnum):
     """A chart or manifests from a registry, which are not in Git."""
     VALUES_ONLY = "ValuesOnly"
     """A repository without a path, which other sources may refer to, and which has no manifests itself."""
-    HYDRATED = "Hydrated"
-    """What a source hydrator renders from."""
-    PARAMETER_FILE = "ParameterFile"
-    """A folder with a file that overrides the Application's own parameters."""
     CONTRADICTION = "Contradiction"
     """A source that says two different kinds of itself, which Argo CD refuses."""
 
 
 def kind_of_source(application: Application, source: Source, *, folder: str, tree: Tree) -> SourceKind:
-    """The kind of a source whose folder in the tree is `folder`."""
+    """The kind of a source whose folder in the tree is `folder`, with what parameter files say merged in."""
     if source.chart:
         return SourceKind.CHART_REPOSITORY
     if source.repo_url.startswith("oci://"):
         return SourceKind.OCI_ARTIFACT
     if not source.path:
         return SourceKind.VALUES_ONLY
-    if application.hydrated:
-        return SourceKind.HYDRATED
     if len(source.blocks) > 1:
         return SourceKind.CONTRADICTION
-    names = [entry.path.rpartition("/")[2] for entry in tree.under(folder, recurse=False)]
-    if {".argocd-source.yaml", f".argocd-source-{application.instance}.yaml"} & set(names):
-        return SourceKind.PARAMETER_FILE
     if source.blocks:
         return SourceKind(source.blocks[0].capitalize())
     if application.source_type(source) == SourceKind.PLUGIN:
         return SourceKind.PLUGIN
-    return _by_names(names)
+    return _by_names([entry.path.rpartition("/")[2] for entry in tree.under(folder, recurse=False)])
 
 
 def _by_names(names: list[str]) -> SourceKind:

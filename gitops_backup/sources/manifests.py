@@ -80,11 +80,20 @@ def find_images(file: File) -> tuple[Manifest, ...]:
     for document in file.documents():
         here = [
             manifest
-            for steps, node in _objects(document.root)
+            for steps, node in objects_of(document.root)
             if (manifest := _manifest(document.number, steps, node)) is not None
         ]
         found += _with_strangers(document, here) if document.aliased else here
     return tuple(found)
+
+
+def objects_of(root: Node) -> Iterator[Found]:
+    """The objects of a document: those that it lists, or itself."""
+    listed = find(root, "items")
+    # an object with a list of items is a list to Kubernetes' libraries, whatever its kind
+    if listed is not None and isinstance(listed.node, SequenceNode):
+        return items(root, "items")
+    return iter([Found((), root)])
 
 
 def rewrite(
@@ -186,14 +195,6 @@ def _use(file: File, workload: ObjectId, image: Image, now: str) -> ImageUse:
         before=image.text,
         now=now,
     )
-
-
-def _objects(root: Node) -> Iterator[Found]:
-    listed = find(root, "items")
-    # an object with a list of items is a list to Kubernetes' libraries, whatever its kind
-    if listed is not None and isinstance(listed.node, SequenceNode):
-        return items(root, "items")
-    return iter([Found((), root)])
 
 
 def _manifest(document: int, steps: Steps, node: Node) -> Manifest | None:

@@ -17,10 +17,8 @@ def rewritten(file: File, node: ScalarNode, new: str) -> Splice:
     `new` has no character that one of these would have to escape. Where it cannot stand without quotes, it
     is written without them all the same: reading the edited file shows it.
     """
-    raw, start = file.raw(node), 0
-    while (found := _PROPERTY.match(raw, start)) is not None:
-        start = found.end()
-    end = len(raw)
+    raw = file.raw(node)
+    start, end = past_properties(raw), len(raw)
     if node.style in ("|", ">"):
         start = raw.find(node.value, raw.find("\n", start))
         end = start + len(node.value)
@@ -28,6 +26,14 @@ def rewritten(file: File, node: ScalarNode, new: str) -> Splice:
         start, end = start + 1, end - 1
     base = node.start_mark.index
     return Splice(file.span(base + start, base + end), new.encode())
+
+
+def past_properties(raw: str) -> int:
+    """Where in a scalar as it is written its anchor and its tag are over."""
+    start = 0
+    while (found := _PROPERTY.match(raw, start)) is not None:
+        start = found.end()
+    return start
 
 
 # an anchor or a tag, and what may stand between it and the scalar: blanks, comments, line breaks

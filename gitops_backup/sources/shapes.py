@@ -12,6 +12,7 @@ the one before has made of it: then each edit is proven by itself, and they cann
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gitops_backup.domain.images import Reference
@@ -21,6 +22,8 @@ from gitops_backup.sources.applications import Application, Source
 from gitops_backup.sources.directory import list_files
 from gitops_backup.sources.helm.charts import files_of_chart
 from gitops_backup.sources.helm.editing import edit_chart, render_chart
+from gitops_backup.sources.inline.comparison import differing
+from gitops_backup.sources.inline.layers import Layers, UnusableParameters, files_of_layers, read_layers
 from gitops_backup.sources.kinds import SourceKind, kind_of_source
 from gitops_backup.sources.kustomize.editing import (
     edit_kustomization,
@@ -53,14 +56,32 @@ def files_to_read(
     application: Application, source: Source, tree: Tree, contents: Mapping[str, bytes], *, mounts: Mounts
 ) -> ToRead:
     """What `edit_source` looks into, as far as the contents that are known tell."""
-    places = places_of(application, source)
-    unknown = mounts.unknown(places)
+    unknown = mounts.unknown(places_of(application, source))
     if unknown:
         return ToRead(places=unknown)
     layout = layout_of(application, source, mounts)
     if layout is None:
         return ToRead()
-    if mounts.problem(places) is not None:
+    saying = files_of_layers(application, source, layout.folder, tree)
+    try:
+        source = read_layers(application, source, layout.folder, tree=tree, contents=contents).source
+    except UnusableParameters:
+        return ToRead(saying, rendered=True)
+    places = places_of(application, source)
+    unknown = mounts.unknown(places)
+    if unknown:  # a file with parameters names further ones
+        return ToRead(saying, places=unknown)
+    found = _files_to_read(application, source, tree, contents, mounts=mounts)
+    return found._replace(paths=found.paths | saying)
+
+
+def _files_to_read(
+    application: Application, source: Source, tree: Tree, contents: Mapping[str, bytes], *, mounts: Mounts
+) -> ToRead:
+    layout = layout_of(application, source, mounts)
+    if layout is None:
+        return ToRead()
+    if mounts.problem(places_of(application, source)) is not None:
         # what is edited here must not disturb it, which then cannot be shown
         paths = files_of_chart(layout, options=source.helm, tree=tree, contents=contents)
         return ToRead(paths, rendered=True)
@@ -104,26 +125,27 @@ def edit_source(
     problem = mounts.problem(places_of(application, source))
     if problem is not None:
         return _refused(replacements, problem.reason, problem.message)
-    kind = kind_of_source(application, source, folder=layout.folder, tree=tree)
-    if kind not in _WRITABLE:
-        return _unsupported(source, kind, layout.folder, replacements)
-    link = tree.link_towards(layout.folder)
-    if link is not None:
-        message = not_followed(link)
-        return _refused(replacements, Reason.UNSUPPORTED_SOURCE, message)
-    if kind == SourceKind.DIRECTORY:
-        return edit_directory(
-            replacements,
-            folder=layout.folder,
-            options=source.directory,
-            namespace=application.destination_namespace,
-            tree=tree,
-            contents=contents,
-        )
-    site = _site(application, layout, tree=tree, contents=contents, renderer=renderer)
-    if kind == SourceKind.KUSTOMIZE:
-        return edit_kustomization(replacements, site, source.kustomize, copies=copies)
-    return edit_chart(replacements, site, source.helm, copies=copies, shared=shared)
+    here = _Here(application, tree, contents, mounts, renderer, copies, shared)
+    try:
+        layers = read_layers(application, source, layout.folder, tree=tree, contents=contents)
+        field = differing(source, layers.application) if source.declared is not None else ""
+        if not field:
+            return _edited(replacements, layers, here)
+        undeclared = replace(source, declared=None)
+        live = read_layers(application, undeclared, layout.folder, tree=tree, contents=contents)
+    except UnusableParameters as error:
+        return _refused(replacements, Reason.INVALID_MANIFEST, error.message)
+    result = _edited(replacements, live, here)
+    overridden = [each.replacement for each in result.refused if each.reason == Reason.OVERRIDDEN]
+    if not overridden:
+        return result
+    # what the live Application sets itself may be no more than what its file said before
+    done = _edited(overridden, layers, here).done
+    path, line = layers.line(()) or ("", 0)
+    message = f"{field} of the live Application is not what {one_line(path)} says, from line {line} on"
+    left = [each for each in result.refused if each.replacement not in done]
+    refused = [replace(each, message=message) if each.reason == Reason.OVERRIDDEN else each for each in left]
+    return replace(result, done=(*result.done, *done), refused=tuple(refused))
 
 
 def render_source(
@@ -143,16 +165,59 @@ def render_source(
     layout = layout_of(application, source, mounts)
     if layout is None:
         return ()
+    layers = read_layers(application, source, layout.folder, tree=tree, contents=contents)
+    source = layers.source
     problem = mounts.problem(places_of(application, source))
     if problem is not None:
         raise Unavailable(problem.reason, problem.message)
-    site = _site(application, layout, tree=tree, contents=contents, renderer=renderer)
+    layout = layout_of(application, source, mounts) or layout
+    site = _site(application, layers, layout, tree=tree, contents=contents, renderer=renderer)
     match kind_of_source(application, source, folder=layout.folder, tree=tree):
         case SourceKind.KUSTOMIZE:
             return render_kustomization(site, source.kustomize)
         case SourceKind.HELM | SourceKind.CHART_REPOSITORY:
             return render_chart(site, source.helm, again=again)
     return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """Where a source is edited."""
+
+    application: Application
+    tree: Tree
+    contents: Mapping[str, bytes]
+    mounts: Mounts
+    renderer: Renderer
+    copies: Mapping[Reference, str]
+    shared: AbstractSet[str]
+
+
+def _edited(replacements: Sequence[Replacement], layers: Layers, here: _Here) -> ShapeResult:
+    application, source, tree, contents = here.application, layers.source, here.tree, here.contents
+    layout = layout_of(application, source, here.mounts) or Layout("")
+    problem = here.mounts.problem(places_of(application, source))
+    if problem is not None:
+        return _refused(replacements, problem.reason, problem.message)
+    kind = kind_of_source(application, source, folder=layout.folder, tree=tree)
+    if kind not in _WRITABLE:
+        return _unsupported(source, kind, layout.folder, replacements)
+    link = tree.link_towards(layout.folder)
+    if link is not None:
+        return _refused(replacements, Reason.UNSUPPORTED_SOURCE, not_followed(link))
+    if kind == SourceKind.DIRECTORY:
+        return edit_directory(
+            replacements,
+            folder=layout.folder,
+            options=source.directory,
+            namespace=application.destination_namespace,
+            tree=tree,
+            contents=contents,
+        )
+    site = _site(application, layers, layout, tree=tree, contents=contents, renderer=here.renderer)
+    if kind == SourceKind.KUSTOMIZE:
+        return edit_kustomization(replacements, site, source.kustomize, copies=here.copies)
+    return edit_chart(replacements, site, source.helm, copies=here.copies, shared=here.shared)
 
 
 def described(kind: SourceKind, folder: str) -> str:
@@ -162,6 +227,7 @@ def described(kind: SourceKind, folder: str) -> str:
 
 def _site(
     application: Application,
+    layers: Layers,
     layout: Layout,
     *,
     tree: Tree,
@@ -175,6 +241,7 @@ def _site(
         tree=tree,
         contents=contents,
         renderer=renderer,
+        layers=layers,
     )
 
 
@@ -204,7 +271,5 @@ _NAMES = {
     SourceKind.PLUGIN: "rendered by a config management plugin from {path}",
     SourceKind.OCI_ARTIFACT: "an OCI artifact, which is not in Git",
     SourceKind.VALUES_ONLY: "a repository without a path, which has no manifests of its own",
-    SourceKind.HYDRATED: "rendered by a source hydrator from {path}",
-    SourceKind.PARAMETER_FILE: "a folder, {path}, with parameters of its own in .argocd-source.yaml",
     SourceKind.CONTRADICTION: "of two kinds at once, which Argo CD refuses",
 }

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gitops_backup.sources.inline.layers import Layers
 from gitops_backup.sources.layouts import Layout
 from gitops_backup.sources.rendering import Files, Renderer
 from gitops_backup.sources.trees import Tree
@@ -12,7 +13,8 @@ class Site:
     """A folder of a commit, and what it takes to render it for an Application.
 
     `release` is the Application's name, and `namespace` the one that it deploys to. `contents` has the bytes
-    of what the source is read from; a file of `tree` that is not there cannot be read.
+    of what the source is read from; a file of `tree` that is not there cannot be read. `layers` are what
+    the Application itself says of the source, and files beside what it deploys.
     """
 
     layout: Layout
@@ -21,6 +23,7 @@ class Site:
     tree: Tree
     contents: Files
     renderer: Renderer
+    layers: Layers
 
     @property
     def folder(self) -> str:

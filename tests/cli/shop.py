@@ -83,7 +83,7 @@ def open_shop(sandbox: Sandbox) -> Shop:
             "apps/api.yaml": shop.file("api", "nginx:1.14.0"),
             "apps/web.yaml": shop.file("web", "nginx:1.14.0", init="quay.io/acme/tool:2"),
             # whether Helm is installed here or not
-            "chart/.argocd-source.yaml": b"helm: {parameters: []}\n",
+            "chart/.argocd-source.yaml": b"plugin: {}\n",
             "mixed/broken.yaml": _BROKEN,
             "mixed/fine.yaml": shop.file("fine", "redis:7.2"),
         },

@@ -294,13 +294,13 @@ def test_one_file_that_is_no_yaml_does_not_hold_back_the_others(scene: Scene) ->
 def test_a_source_that_cannot_be_edited_is_named(scene: Scene) -> None:
     """Nothing is committed; the workload's event says what the source is."""
     manifests = {"team/app.yaml": scene.yaml("Deployment", "app", [REDIS])}
-    repository = scene.repository({**manifests, "team/.argocd-source.yaml": b"helm: {}\n"})
+    repository = scene.repository({**manifests, "team/.argocd-source.yaml": b"plugin: {}\n"})
     application = scene.application("unsupported", repository, path="team")
     app = made_by_hand(scene, application)
     with scene.controller("gitops"):
         told = scene.wait_event(app, "UnsupportedSource")
         assert told["type"] == "Warning"
-        assert "a folder, team, with parameters of its own" in told["note"]
+        assert "rendered by a config management plugin from team" in told["note"]
         scene.wait_phase("docker.io/library/redis:7.2", "DONE")
     assert repository.commits() == 1
     assert scene.images(app) == [REDIS]

@@ -34,6 +34,12 @@ def helm_renderer(helm: Path, tmp_path_factory: pytest.TempPathFactory) -> Local
     return LocalRenderer(helm=helm, scratch=tmp_path_factory.mktemp("renderer"))
 
 
+@pytest.fixture(scope="session")
+def both_renderers(helm: Path, kustomize: Path, tmp_path_factory: pytest.TempPathFactory) -> LocalRenderer:
+    """A renderer that runs both programs."""
+    return LocalRenderer(helm=helm, kustomize=kustomize, scratch=tmp_path_factory.mktemp("renderer"))
+
+
 def provided(name: str, config: pytest.Config) -> Path:
     """Where a program is; building it takes a minute or two, once, and whoever waits shall see why."""
     capture = config.pluginmanager.getplugin("capturemanager")

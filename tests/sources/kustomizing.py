@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from gitops_backup.domain.images import Reference
+from gitops_backup.sources.applications import Source
+from gitops_backup.sources.inline.layers import Layer, Layers
 from gitops_backup.sources.kustomize.editing import edit_kustomization, files_of_kustomization
 from gitops_backup.sources.kustomize.options import KustomizeOptions
 from gitops_backup.sources.layouts import Layout
@@ -40,6 +42,7 @@ def edited(
 
 def site_of(tree: Tree, contents: Mapping[str, bytes], renderer: Renderer, *, folder: str = "app") -> Site:
     """A folder that is deployed to the namespace `shop`."""
+    source = Source.project({}, place="spec.source")
     return Site(
         layout=Layout(folder),
         release="web",
@@ -47,6 +50,7 @@ def site_of(tree: Tree, contents: Mapping[str, bytes], renderer: Renderer, *, fo
         tree=tree,
         contents=contents,
         renderer=renderer,
+        layers=Layers(source, source, (Layer(),)),
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops_backup.sources.documents import InvalidManifest
-from gitops_backup.sources.helm.insertion import CannotInsert, insert
+from gitops_backup.sources.insertion import CannotInsert, insert
 
 INSERTED = {
     "at the end of its mapping": ("a:\n  x: 1\nb: 2\n", "a.y", "a:\n  x: 1\n  y: new\nb: 2\n"),

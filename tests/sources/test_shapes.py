@@ -122,16 +122,6 @@ UNSUPPORTED: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
         {},
         "a repository without a path, which has no manifests of its own",
     ),
-    "parameters": (
-        {},
-        {".argocd-source.yaml": "helm: {}"},
-        "a folder, app, with parameters of its own in .argocd-source.yaml",
-    ),
-    "its own parameters": (
-        {"directory": {}},
-        {".argocd-source-web.yaml": ""},
-        "a folder, app, with parameters of its own in .argocd-source.yaml",
-    ),
 }
 
 
@@ -178,12 +168,19 @@ def test_a_plugin_is_known_from_the_status() -> None:
     assert [refused.reason for refused in result.refused] == [Reason.UNSUPPORTED_SOURCE]
 
 
-def test_a_hydrated_source_is_named() -> None:
-    """What a hydrator renders from is not edited yet."""
+def test_what_a_hydrator_renders_from_is_edited() -> None:
+    """What it made of it is not: that is made again."""
     hydrator = {"drySource": {"repoURL": "https://git.example/x", "path": "app"}}
     application = Application.project({"metadata": {"name": "web"}, "spec": {"sourceHydrator": hydrator}})
-    result = edit(application, {"app/web.yaml": WEB_YAML.encode()}, reading=[])
-    assert result.refused[0].message == "the source is rendered by a source hydrator from app"
+    contents = {"app/web.yaml": WEB_YAML.encode(), "hydrated/web.yaml": WEB_YAML.encode()}
+    assert list(edit(application, contents).edits) == ["app/web.yaml"]
+
+
+def test_a_parameter_file_can_make_another_kind_of_a_folder() -> None:
+    """It is merged over what the Application says before anything else is asked."""
+    contents = {"app/.argocd-source.yaml": b"plugin: {}", "app/web.yaml": WEB_YAML.encode()}
+    (refused,) = edit(app({}), contents).refused
+    assert refused.message == "the source is rendered by a config management plugin from app"
 
 
 def test_an_override_comes_before_the_kind() -> None:
@@ -235,7 +232,13 @@ def edit(
 ) -> ShapeResult:
     """What comes of the first source; `reading`, where given, are the files that it may look into."""
     source, tree = application.sources[0], Tree(dict.fromkeys(contents, "100644"))
-    to_read = files_to_read(application, source, tree, {}, mounts=_here(application)).paths
+    to_read: frozenset[str] = frozenset()
+    while True:
+        known = {path: contents[path] for path in to_read}
+        asked = files_to_read(application, source, tree, known, mounts=_here(application)).paths
+        if asked <= to_read:
+            break
+        to_read |= asked
     if reading is not None:
         assert sorted(to_read) == reading
     readable = {path: contents[path] for path in to_read}

@@ -5,9 +5,9 @@ name, each mark its own: where they come out says how each image is put together
 follows which texts to change (`helm_plan`), and a third rendering shows whether images become their copies
 and nothing else changes (`helm_proof`).
 
-What the live Application sets itself overrides what a file says, and is not written here. Custom resource
-definitions that lie in the chart's folder for them are not rendered: no value changes them. Helm's tests are
-not, either: Argo CD does not run them.
+What the Application sets itself overrides what files of values say; it is written where the Application is
+in a file. Custom resource definitions that lie in the chart's folder for them are not rendered: no value
+changes them. Helm's tests are not, either: Argo CD does not run them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
 from gitops_backup.sources.helm.charts import read_chart
+from gitops_backup.sources.helm.inline import InlineValues
 from gitops_backup.sources.helm.options import HelmBlock
 from gitops_backup.sources.helm.plan import make_plan
 from gitops_backup.sources.helm.proof import Proof
@@ -52,7 +53,7 @@ def edit_chart(
         return _all_refused(replacements, error.reason, error.message)
     source = site.layout.name or f"the chart in {one_line(site.folder) or 'the root of the repository'}"
     try:
-        before = rendering.of(rendering.chart.files, rendering.options)
+        before = rendering.as_it_is()
     except (RenderFailed, InvalidRendering) as error:
         message = f"{source} cannot be rendered: {error.message}"
         return _all_refused(replacements, Reason.RENDER_FAILED, message)
@@ -63,7 +64,7 @@ def edit_chart(
         rendering=rendering,
         before=before,
         copies=copies,
-        words=Words(rendering.chart, source, options),
+        words=Words(rendering.chart, source, rendering.inline),
     )
     proof = Proof(rendering=rendering, before=before, copies=copies, compositions=plan.compositions)
     result = proof.of(plan.solved)
@@ -82,7 +83,7 @@ def render_chart(site: Site, options: HelmBlock, *, again: bool = False) -> tupl
     Raises `UnusableChart`, `RenderFailed` and `InvalidRendering`.
     """
     rendering = _rendering(site, options)
-    return rendering.of(rendering.chart.files, rendering.options, again=again)
+    return rendering.as_it_is(again=again)
 
 
 def _rendering(site: Site, options: HelmBlock, *, shared: AbstractSet[str] = frozenset()) -> ChartRendering:
@@ -101,7 +102,11 @@ def _rendering(site: Site, options: HelmBlock, *, shared: AbstractSet[str] = fro
         api_versions=options.api_versions,
     )
     return ChartRendering(
-        chart=chart, options=asking, namespace=site.namespace, renderer=site.renderer, shared=shared
+        chart=chart,
+        inline=InlineValues(site.layers, asking),
+        namespace=site.namespace,
+        renderer=site.renderer,
+        shared=shared,
     )
 
 

@@ -12,7 +12,8 @@ from gitops_backup.domain.reasons import Reason
 from gitops_backup.sources.helm.compositions import Composition, NoCopy, NotWritable, Segment, solve
 from gitops_backup.sources.helm.marks import Marks
 from gitops_backup.sources.helm.rendering import ChartRendering, Unwritten
-from gitops_backup.sources.helm.texts import Search, Text
+from gitops_backup.sources.helm.search import Search
+from gitops_backup.sources.helm.texts import Text
 from gitops_backup.sources.helm.words import Words
 from gitops_backup.sources.rendered import Rendered, RenderedImage, images_of
 from gitops_backup.sources.replacements import Refused, Replacement
@@ -60,7 +61,7 @@ def make_plan(
         return Plan()
     targets = _targets(images_of(before), copies)
     names, wholes = {_name(image.text) for image in targets}, {image.text for image in targets}
-    search = Search(rendering.chart, rendering.options, names=names, shared=rendering.shared)
+    search = Search(rendering.chart, rendering.inline, names=names, shared=rendering.shared)
     texts = search.texts(wholes)
     likely = [text for text in texts if text.likely]
     try:
@@ -102,10 +103,10 @@ def _without_marks(
 def _spelled(name: str, texts: Sequence[Text]) -> list[Composition[Text]]:
     """The ways to put a name together of one of these texts, or of two that stand side by side."""
     host, _, rest = name.partition("/")
-    files = [text for text in texts if text.writable]
-    found = [Composition(name, (Segment(each, 0, len(name)),)) for each in files if each.name == name]
-    hosts = {(each.path, each.keys[:-1]): each for each in files if each.name == host}
-    for each in files:
+    written = [text for text in texts if text.writable]
+    found = [Composition(name, (Segment(each, 0, len(name)),)) for each in written if each.name == name]
+    hosts = {(each.path, each.keys[:-1]): each for each in written if each.name == host}
+    for each in written:
         beside = hosts.get((each.path, each.keys[:-1])) if each.name == rest else None
         if beside is not None:
             segments = Segment(beside, 0, len(host)), Segment(each, len(host) + 1, len(name))
@@ -130,7 +131,7 @@ def _findings(texts: Sequence[Text], *, rendering: ChartRendering, before: Seque
         return _Findings({}, {})
     marks = Marks([*rendering.chart.files.values(), *(image.text.encode() for image in images_of(before))])
     marked = {text: text.renamed(text.name + marks.mark(number)) for number, text in enumerate(texts)}
-    after = rendering.changed(marked)[1]
+    after = rendering.tried(marked)
     shown = {(marks.without(image.workload), image.steps): image.text for image in images_of(after)}
     found = (
         (image, marks.composition(_name(image.text), shown.get((image.workload, image.steps), ""), texts))

@@ -8,12 +8,12 @@ from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError
 from gitops_backup.sources.helm.compositions import Composition
 from gitops_backup.sources.helm.plan import Solved
-from gitops_backup.sources.helm.rendering import ChartRendering, Unwritten
-from gitops_backup.sources.helm.texts import Text, line_in
-from gitops_backup.sources.helm.words import place
+from gitops_backup.sources.helm.rendering import Changed, ChartRendering, Unwritten
+from gitops_backup.sources.helm.texts import Text
+from gitops_backup.sources.helm.words import place, where
 from gitops_backup.sources.rendered import InvalidRendering, Rendered, RenderedImage
 from gitops_backup.sources.rendered_proof import NotExplained, proven
-from gitops_backup.sources.rendering import Files, RenderFailed
+from gitops_backup.sources.rendering import RenderFailed
 from gitops_backup.sources.replacements import ImageUse, Refused, Replaced, ShapeResult
 
 _MOST_GROUPS = 8
@@ -55,28 +55,34 @@ class Proof:
         names = {text: name for each in solved for text, name in each.names.items()}
         first = min(names, key=lambda text: (text.path, [str(key) for key in text.keys]))
         chart = self.rendering.chart
+        where_first = place(first, chart, self.rendering.inline)
         try:
-            files, after = self.rendering.changed({text: text.renamed(name) for text, name in names.items()})
-            shown = proven(self.before, after, copies=self.copies, again=self._again)
+            changed = self.rendering.changed({text: text.renamed(name) for text, name in names.items()})
+            shown = proven(self.before, changed.objects, copies=self.copies, again=self._again)
         except NotExplained as error:
-            message = f"{place(first, chart)}: {error.message}"
+            message = f"{where_first}: {error.message}"
             raise _NotProven(error.reason, message, difference=error.difference) from error
         except (Unwritten, RenderFailed, InvalidRendering) as error:
-            raise _NotProven(Reason.PROOF_FAILED, f"{place(first, chart)}: {error.message}") from error
+            raise _NotProven(Reason.PROOF_FAILED, f"{where_first}: {error.message}") from error
         for each in solved:
             if not means(shown.images.get(each.image, ""), Reference.parse(each.replacement.new)):
-                message = f"{place(first, chart)}: {each.image.text} would not become {each.replacement.new}"
+                message = f"{where_first}: {each.image.text} would not become {each.replacement.new}"
                 raise _NotProven(Reason.PROOF_FAILED, message)
-        changed = {path: content for path, content in files.items() if content != chart.files[path]}
-        uses = {image: self._use(image, now, names, files) for image, now in shown.images.items()}
+        uses = {image: self._use(image, now, names, changed) for image, now in shown.images.items()}
         return ShapeResult(
-            edits={chart.origins.get(path, path): content for path, content in changed.items()},
+            edits=self._edits(changed),
             replaced=tuple(self._replaced(each, uses) for each in solved),
             images=tuple(uses.values()),
         )
 
+    def _edits(self, changed: Changed) -> dict[str, bytes]:
+        chart, layers = self.rendering.chart, self.rendering.inline.layers
+        of_files = {p: content for p, content in changed.files.items() if content != chart.files[p]}
+        of_values = changed.inline.layers.contents.items() - layers.contents.items()
+        return {chart.origins.get(path, path): content for path, content in (*of_files.items(), *of_values)}
+
     def _again(self) -> tuple[Rendered, ...]:
-        return self.rendering.of(self.rendering.chart.files, self.rendering.options, again=True)
+        return self.rendering.as_it_is(again=True)
 
     def _replaced(self, solved: Solved, uses: Mapping[RenderedImage, ImageUse]) -> Replaced:
         own = uses[solved.image]
@@ -85,14 +91,15 @@ class Proof:
         )
         return Replaced(solved.replacement, own.path, own.line, also)
 
-    def _use(self, image: RenderedImage, now: str, names: Mapping[Text, str], files: Files) -> ImageUse:
+    def _use(self, image: RenderedImage, now: str, names: Mapping[Text, str], changed: Changed) -> ImageUse:
         """An image that changes, and where: at the last text of its name that does."""
         composition = self.compositions.get(image)
         pieces = [segment.piece for segment in composition.segments] if composition is not None else []
         text = next((piece for piece in reversed(pieces) if piece in names), next(iter(names)))
+        path, line = where(text, self.rendering.chart, changed.inline, changed.files)
         return ImageUse(
-            path=self.rendering.chart.origins.get(text.path, text.path),
-            line=line_in(text, files[text.path]),
+            path=path,
+            line=line,
             workload=image.workload,
             container=image.container,
             init=image.init,

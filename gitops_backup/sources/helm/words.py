@@ -7,9 +7,10 @@ from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
 from gitops_backup.sources.helm.charts import Chart
 from gitops_backup.sources.helm.compositions import Composition
-from gitops_backup.sources.helm.options import HelmBlock
+from gitops_backup.sources.helm.inline import InlineValues
 from gitops_backup.sources.helm.texts import How, Text, line_in
 from gitops_backup.sources.rendered import RenderedImage
+from gitops_backup.sources.rendering import Files
 from gitops_backup.sources.replacements import Refused, Replacement
 
 
@@ -19,12 +20,12 @@ class Words:
 
     chart: Chart
     source: str
-    options: HelmBlock
+    inline: InlineValues
 
     def no_copy(self, text: Text, image: RenderedImage) -> str:
         """A text also feeds an image without a copy."""
         what = f"{one_line(image.text)} of {image.workload}, container {one_line(image.container)}"
-        return f"{place(text, self.chart)}, also sets {what}, of which there is no verified copy yet"
+        return f"{self._place(text)}, also sets {what}, of which there is no verified copy yet"
 
     def not_writable(
         self,
@@ -43,18 +44,17 @@ class Words:
         inline = next((text for text in texts if not text.writable), None)
         shown = one_line(image.text)
         if inline is not None:
-            message = f"{self._field(inline)} of the live Application sets {one_line(inline.whole)}"
-            return Refused(replacement, Reason.OVERRIDDEN, message)
+            return Refused(replacement, Reason.OVERRIDDEN, self._overridden(inline))
         stray = next((text for text in texts if text in strays), None)
         if stray is not None:
-            message = f"{place(stray, self.chart)}, is also {strays[stray]}, which must not change"
+            message = f"{self._place(stray)}, is also {strays[stray]}, which must not change"
             return Refused(replacement, Reason.SHARED_SCALAR, message)
         if user != image:
             other = f"{one_line(user.text)} of {user.workload}, container {one_line(user.container)}"
-            message = f"{place(texts[-1], self.chart)}, is also part of {other}, which it does not fit"
+            message = f"{self._place(texts[-1])}, is also part of {other}, which it does not fit"
             return Refused(replacement, Reason.SHARED_SCALAR, message)
         if texts:
-            message = f"{place(texts[-1], self.chart)}, is a part of {shown} that cannot become"
+            message = f"{self._place(texts[-1])}, is a part of {shown} that cannot become"
             return Refused(replacement, Reason.UNSUPPORTED_SOURCE, f"{message} one of {replacement.new}")
         files = [path for path in self.chart.value_files if self.chart.is_writable(path)]
         if not files and self.chart.own_values is None:
@@ -65,16 +65,29 @@ class Words:
         )
         return Refused(replacement, Reason.UNSUPPORTED_SOURCE, message)
 
-    def _field(self, text: Text) -> str:
-        if text.how == How.PARAMETER:
-            return f"{self.options.place}.parameters[{one_line(text.path)}]"
-        field = f"{self.options.place}.{self.options.values_field}"
-        return f"{field}.{one_line('.'.join(map(str, text.keys)))}"
+    def _place(self, text: Text) -> str:
+        return place(text, self.chart, self.inline)
+
+    def _overridden(self, text: Text) -> str:
+        path, line = self.inline.line(text)
+        sets = f"{self.inline.field_of(text)} of the live Application sets {one_line(text.whole)}"
+        if not path:
+            return sets
+        return f"{sets}, in {one_line(path)}, line {line}: {self.inline.problem(text)}"
 
 
-def place(text: Text, chart: Chart) -> str:
+def place(text: Text, chart: Chart, inline: InlineValues) -> str:
     """Where a text stands, or would, for people."""
-    path = one_line(chart.origins.get(text.path, text.path))
+    path, line = where(text, chart, inline, chart.files)
+    if not path:
+        return f"{inline.field_of(text)} of the live Application"
     if text.how == How.ADDED:
         return f"{path}, with {one_line('.'.join(map(str, text.keys)))} added"
-    return f"{path}, line {line_in(text, chart.files[text.path])}"
+    return f"{path}, line {line}"
+
+
+def where(text: Text, chart: Chart, inline: InlineValues, files: Files) -> tuple[str, int]:
+    """The path in the repository of the file that a text is in, and its line, when the files are these."""
+    if text.inline:
+        return inline.line(text)
+    return chart.origins.get(text.path, text.path), line_in(text, files[text.path])

@@ -21,11 +21,12 @@ from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.content import Value
 from gitops_backup.sources.documents import InvalidManifest, line_of
+from gitops_backup.sources.inline.layers import Layers
+from gitops_backup.sources.inline.texts import CannotWrite
 from gitops_backup.sources.kustomize.closure import closure_of
 from gitops_backup.sources.kustomize.images import (
     Addition,
     CannotEdit,
-    Edited,
     Rename,
     edit_images,
     entries_of,
@@ -44,6 +45,7 @@ from gitops_backup.sources.kustomize.options import (
     effective_images,
     split_image,
 )
+from gitops_backup.sources.kustomize.overrides import Override, written
 from gitops_backup.sources.rendered import (
     InvalidRendering,
     Rendered,
@@ -82,7 +84,7 @@ def edit_kustomization(
     images alone, each to its copy, is not made.
     """
     try:
-        return _Edit(_source(site, options), copies).of(replacements)
+        return _Edit(_source(site, options), site.layers, copies).of(replacements)
     except _Unreadable as error:
         return _refused(replacements, error.reason, error.message)
     except InvalidOptions as error:
@@ -147,6 +149,10 @@ class _Source:
         """The file that is edited. Raises `InvalidManifest`."""
         return Kustomization.read(self.path, self.files[self.path])
 
+    def with_images(self, images: tuple[str, ...]) -> "_Source":
+        """The same with other entries of the Application's own."""
+        return replace(self, options=replace(self.options, images=images))
+
     def rendering(self, content: bytes) -> tuple[Rendered, ...]:
         """What Argo CD would render if the kustomization file had this content.
 
@@ -178,31 +184,36 @@ class _Source:
         return read_rendering(output, namespace=self.namespace)
 
 
+_Way: TypeAlias = Rename | Addition | Override
+
+
 @dataclass(slots=True)
 class _Group:
     """Replacements of one name by another, which one edit makes; `ways` are the edits, the smallest first."""
 
     name: str
     new_name: str
-    ways: list[Rename | Addition]
+    ways: list[_Way]
     members: dict[Replacement, RenderedImage] = field(default_factory=dict)
 
 
-_Ways: TypeAlias = Mapping[Rename | Addition, _Group]
+_Ways: TypeAlias = Mapping[_Way, _Group]
 
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """Edits, with the groups that they are for, and what comes of them."""
+    """Edits, with the groups that they are for, the places of each, and what comes of them."""
 
     ways: _Ways
-    edited: Edited
+    edits: Mapping[str, bytes]
+    places: Mapping[_Way, tuple[str, int]]
     proven: Proven
 
 
 class _Edit:
-    def __init__(self, source: _Source, copies: Mapping[Reference, str]) -> None:
+    def __init__(self, source: _Source, layers: Layers, copies: Mapping[Reference, str]) -> None:
         self._source = source
+        self._layers = layers
         self._copies = copies
         self._kustomization = source.kustomization
         self._before = source.rendering(self._kustomization.file.content)
@@ -218,7 +229,7 @@ class _Edit:
         if attempt is None:
             return ShapeResult(done=found.done, refused=refused)
         return ShapeResult(
-            edits={self._source.path: attempt.edited.content},
+            edits=attempt.edits,
             replaced=tuple(self._replaced(attempt)),
             done=found.done,
             refused=refused,
@@ -230,18 +241,18 @@ class _Edit:
         if not found.due:
             return []
         makers = self._makers()
-        groups: dict[tuple[int | None, str, str], _Group] = {}
+        groups: dict[tuple[tuple[int, bool] | None, str, str], _Group] = {}
         for replacement, image in found.due.items():
             maker = makers.get(_key(image))
             problem = self._problem(replacement, image, maker)
             if problem is not None:
                 self._refused.append(problem)
                 continue
-            number = None if maker is None else maker.number
+            which = None if maker is None else (maker.number, maker.live)
             name, new_name = split_image(image.text)[0], split_image(replacement.new)[0]
-            key = number, name, new_name
+            key = which, name, new_name
             if key not in groups:
-                groups[key] = _Group(name, new_name, list(self._ways(number, name, new_name, makers)))
+                groups[key] = _Group(name, new_name, list(self._ways(which, name, new_name, makers)))
             groups[key].members[replacement] = image
         return self._without_conflicts(list(groups.values()))
 
@@ -250,14 +261,26 @@ class _Edit:
     ) -> Refused | None:
         """What speaks against an entry for this image, whatever it would be."""
         if maker is not None and maker.live:
-            options = self._source.options
-            where, value = f"{options.place}.images[{maker.number}]", one_line(options.images[maker.number])
-            return Refused(replacement, Reason.OVERRIDDEN, f"{where} of the live Application sets {value}")
+            overridden = self._overridden(maker)
+            if overridden:
+                return Refused(replacement, Reason.OVERRIDDEN, overridden)
         new_name, version = split_image(replacement.new)[0], image.text[len(split_image(image.text)[0]) :]
         if not means(new_name + version, Reference.parse(replacement.new)):
             what = f"{replacement.new} is another version than {one_line(image.text)}, which is to stay"
             return Refused(replacement, Reason.PROOF_FAILED, what)
         return None
+
+    def _overridden(self, maker: ImageEntry) -> str:
+        """Why an entry of the Application's own cannot be written; empty where it can."""
+        options, way = self._source.options, Override(maker.number, "").way
+        sets = f"{options.place}.images[{maker.number}] of the live Application sets"
+        try:
+            self._layers.refuse_unwritable(way)
+        except CannotWrite as error:
+            place = self._layers.line(way)
+            why = f", in {one_line(place[0])}, line {place[1]}: {error.message}" if place else ""
+            return f"{sets} {one_line(options.images[maker.number])}{why}"
+        return ""
 
     def _makers(self) -> dict[object, ImageEntry]:
         """Which entry was the last that applied to a container's image."""
@@ -268,17 +291,26 @@ class _Edit:
         return {_key(image): entries[int(mark[1])] for image, mark in marks if mark is not None}
 
     def _ways(
-        self, number: int | None, name: str, new_name: str, makers: Mapping[object, ImageEntry]
-    ) -> Iterable[Rename | Addition]:
-        if number is not None:
-            made = {
-                split_image(image.text)[0]
-                for image in self._images
-                if (maker := makers.get(_key(image))) is not None
-                and (maker.number, maker.live) == (number, False)
-            }
-            if made == {name}:
-                yield Rename(number, new_name)
+        self,
+        which: tuple[int, bool] | None,
+        name: str,
+        new_name: str,
+        makers: Mapping[object, ImageEntry],
+    ) -> Iterable[_Way]:
+        if which is None:
+            yield Addition(name, new_name)
+            return
+        number, live = which
+        made = {
+            split_image(image.text)[0]
+            for image in self._images
+            if (maker := makers.get(_key(image))) is not None and (maker.number, maker.live) == which
+        }
+        if live:  # it overrides whatever the file says
+            yield Override(number, new_name)
+            return
+        if made == {name}:
+            yield Rename(number, new_name)
         yield Addition(name, new_name)
 
     def _without_conflicts(self, groups: list[_Group]) -> list[_Group]:
@@ -325,10 +357,15 @@ class _Edit:
 
     def _attempt(self, ways: _Ways) -> _Attempt:
         """What comes of some edits. Raises `NotExplained` where they cannot be shown to be right."""
+        in_file = [way for way in ways if not isinstance(way, Override)]
+        overrides = [way for way in ways if isinstance(way, Override)]
         try:
-            edited = edit_images(self._kustomization, list(ways))
-            after = self._source.rendering(edited.content)
-        except (CannotEdit, InvalidManifest, InvalidRendering, RenderFailed) as error:
+            edited = edit_images(self._kustomization, in_file) if in_file else None
+            layers = written(self._layers, overrides) if overrides else self._layers
+            content = edited.content if edited is not None else self._kustomization.file.content
+            source = self._source.with_images(layers.source.kustomize.images) if overrides else self._source
+            after = source.rendering(content)
+        except (CannotEdit, CannotWrite, InvalidManifest, InvalidRendering, RenderFailed) as error:
             message = f"the edited file would not do: {error.message}"
             raise NotExplained(Reason.PROOF_FAILED, message) from error
         found = proven(self._before, after, copies=self._copies, again=lambda: self._before)
@@ -338,12 +375,20 @@ class _Edit:
                     what = f"{one_line(image.text)} of {replacement} is set after all images were"
                     how = "by a replacement or a transformer"
                     raise NotExplained(Reason.UNSUPPORTED_SOURCE, f"{what}, {how}")
-        return _Attempt(ways, edited, found)
+        edits = dict(layers.contents.items() - self._layers.contents.items())
+        places: dict[_Way, tuple[str, int]] = {way: layers.line(way.way) or ("", 0) for way in overrides}
+        if edited is not None:
+            edits[self._source.path] = edited.content
+            places |= {way: (self._source.path, line) for way, line in edited.lines.items()}
+        return _Attempt(ways, edits, places, found)
 
     def _refuse(self, group: _Group, error: NotExplained) -> None:
         way = group.ways[0]
         place = one_line(self._source.path)
-        if isinstance(way, Rename):
+        if isinstance(way, Override):
+            path, line = self._layers.line(way.way) or (place, 0)
+            place = f"{one_line(path)}, line {line}"
+        elif isinstance(way, Rename):
             place += f", line {line_of(entries_of(self._kustomization)[way.number])}"
         message = f"{place}: {error.message}"
         self._refused += [Refused(m, error.reason, message, error.difference) for m in group.members]
@@ -358,14 +403,16 @@ class _Edit:
             ]
             also = tuple(self._uses(attempt, others))
             for replacement in group.members:
-                yield Replaced(replacement, self._source.path, attempt.edited.lines[way], also)
+                path, line = attempt.places[way]
+                yield Replaced(replacement, path, line, also)
 
     def _uses(self, attempt: _Attempt, images: Iterable[RenderedImage]) -> Iterable[ImageUse]:
-        lines = {group.name: attempt.edited.lines[way] for way, group in attempt.ways.items()}
+        places = {group.name: attempt.places[way] for way, group in attempt.ways.items()}
         for image in images:
+            path, line = places.get(split_image(image.text)[0], (self._source.path, 1))
             yield ImageUse(
-                path=self._source.path,
-                line=lines.get(split_image(image.text)[0], 1),
+                path=path,
+                line=line,
                 workload=image.workload,
                 container=image.container,
                 init=image.init,
@@ -374,7 +421,7 @@ class _Edit:
             )
 
 
-def _added(ways: _Ways, way: Rename | Addition, group: _Group) -> _Ways:
+def _added(ways: _Ways, way: _Way, group: _Group) -> _Ways:
     """The edits and another one, which may be there for another group."""
     there = ways.get(way)
     if there is not None:
@@ -386,9 +433,11 @@ def _key(image: RenderedImage) -> object:
     return image.workload, image.container, image.init
 
 
-def _order(way: Rename | Addition) -> tuple[int, int, str]:
+def _order(way: _Way) -> tuple[int, int, str]:
     """Entries that are there in their order, new ones by their names."""
-    return (0, way.number, "") if isinstance(way, Rename) else (1, 0, way.name)
+    if isinstance(way, Addition):
+        return 2, 0, way.name
+    return (1 if isinstance(way, Override) else 0), way.number, ""
 
 
 def _exists(tree: Tree, folder: str, name: str) -> bool:

@@ -9,35 +9,45 @@ the new value, or nothing is added.
 import json
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.content import KeyIsNoText, content_of, reads_as_text
-from gitops_backup.sources.documents import File, InvalidManifest
+from gitops_backup.sources.documents import File, InvalidManifest, Position
 from gitops_backup.sources.edits import Splice, apply
 from gitops_backup.sources.mappings import find
+
+_FIRST = Position(0, ())
 
 
 class CannotInsert(GitopsBackupError):
     """There is no place for the key, or none that leaves the rest as it is; the message says where."""
 
 
-def insert(path: str, content: bytes, *, keys: Sequence[str], value: str) -> bytes:
-    """The file's first document with this text under these keys, of which the last is not there yet.
+def insert(path: str, content: bytes, *, keys: Sequence[str], value: str, at: Position = _FIRST) -> bytes:
+    """The file with this text under these keys, of which the last is not there yet, seen from a position.
 
     Raises `CannotInsert`, and `InvalidManifest` for a file that cannot be read.
     """
     file = File.read(path, content)
-    root = next((document.root for document in file.documents()), None)
-    if root is None or (isinstance(root, ScalarNode) and not root.value and not root.style):
-        root = None
+    node = _node(file, at)
+    if node is None or (at == _FIRST and isinstance(node, ScalarNode) and not node.value and not node.style):
         edited = _appended(content, _block(keys, value, column=0, step=2, newline=_newline(file)), file)
     else:
-        edited = apply(content, [_splice(file, root, keys, value)])
-    _check(path, root, edited, keys, value)
+        edited = apply(content, [_splice(file, node, keys, value)])
+    _check(file, edited, keys, value, at)
     return edited
+
+
+def _node(file: File, at: Position) -> Node | None:
+    """What stands at a position; None where the file says nothing."""
+    document = next((each for each in file.documents() if each.number == at.document), None)
+    if document is None and at != _FIRST:
+        raise CannotInsert(f"{one_line(file.path)} has fewer documents than it had")
+    return document.at(at.steps) if document is not None else None
 
 
 def _splice(file: File, root: Node, keys: Sequence[str], value: str) -> Splice:
@@ -149,22 +159,44 @@ def _newline(file: File) -> str:
     return "\r\n" if "\r\n" in file.text else "\n"
 
 
-def _check(path: str, before: Node | None, edited: bytes, keys: Sequence[str], value: str) -> None:
-    """Raises `CannotInsert` unless the edited document says what it said, and the new value."""
+def _check(file: File, edited: bytes, keys: Sequence[str], value: str, at: Position) -> None:
+    """Raises `CannotInsert` unless the edited file says what it said, and the new value."""
     try:
-        after = next((document.root for document in File.read(path, edited).documents()), None)
-        expected = _with({} if before is None else content_of(before), keys, value)
-        if after is not None and content_of(after) == expected:
+        # of a file of values the first document counts, of a manifest all do
+        count = 1 if at == _FIRST else None
+        before = [content_of(each.root) for each in islice(file.documents(), count)] or [{}]
+        after = [content_of(each.root) for each in islice(File.read(file.path, edited).documents(), count)]
+        before[at.document] = _with(before[at.document], [*_names(file, at), *keys], value)
+        if before == after:
             return
     except (KeyIsNoText, InvalidManifest):
         pass
-    raise CannotInsert(f"{one_line(path)} would say something else if {one_line('.'.join(keys))} were added")
+    raise CannotInsert(
+        f"{one_line(file.path)} would say something else if {one_line('.'.join(keys))} were added"
+    )
 
 
-def _with(content: Any, keys: Sequence[str], value: str) -> Any:
+def _names(file: File, at: Position) -> list[str | int]:
+    """The keys and numbers of items that lead to a position."""
+    found: list[str | int] = []
+    node = _node(file, Position(at.document, ()))
+    for step in at.steps:
+        if isinstance(node, MappingNode):
+            key, node = node.value[step]
+            found.append(str(key.value))
+        elif node is not None:
+            found.append(step)
+            node = node.value[step]
+    return found
+
+
+def _with(content: Any, keys: Sequence[str | int], value: str) -> Any:
     if not keys:
         return value
-    inner: Mapping[str, Any] = content if isinstance(content, dict) else {}
+    if isinstance(content, list) and isinstance(keys[0], int):
+        number = keys[0]
+        return [*content[:number], _with(content[number], keys[1:], value), *content[number + 1 :]]
+    inner: Mapping[str | int, Any] = content if isinstance(content, dict) else {}
     return {**inner, keys[0]: _with(inner.get(keys[0]), keys[1:], value)}
 
 
