@@ -34,6 +34,10 @@ class Transient(GitopsBackupError):
         self.retry_after = retry_after
 
 
+class Unwritable(GitopsBackupError):
+    """It can be read, but nothing can be put there: whoever asked for it must name another place."""
+
+
 class Conflict(Transient):
     """Somebody else wrote in between: look again, decide again."""
 

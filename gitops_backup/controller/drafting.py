@@ -26,6 +26,7 @@ from gitops_backup.controller.reading import (
     read_sources,
 )
 from gitops_backup.controller.shaping import Shaping, Shown, Unknown
+from gitops_backup.controller.waiting import awaited
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application, Source
@@ -258,7 +259,8 @@ class _Editing:
             refusal = why.get(replacement)
             if refusal is not None and not (part.elsewhere and refusal.reason == Reason.NOT_FOUND_IN_SOURCE):
                 explained = _explained(refusal, part, self._reading.refused)
-                self.made.left.append(Left(change, refusal.reason, explained, refusal.difference))
+                reason = awaited(refusal.reason, part)
+                self.made.left.append(Left(change, reason, explained, refusal.difference))
 
     def _in_passing(
         self, number: int, application: Application, source: Source, done: Sequence[Replacement]

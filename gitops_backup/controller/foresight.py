@@ -12,11 +12,11 @@ from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.parts import DueChange, Part, Share
 from gitops_backup.controller.reading import Elsewhere, Readable
 from gitops_backup.controller.targets import branch_of, signature_missing, target_of
-from gitops_backup.controller.waiting import why_not_synced
+from gitops_backup.controller.waiting import awaited, release_awaited, why_not_synced
 from gitops_backup.domain.planning import Action, Plan, Route, Target, Use, WorkloadPlan
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import WorkloadKey
-from gitops_backup.errors import GitopsBackupError
+from gitops_backup.errors import GitopsBackupError, Unwritable
 from gitops_backup.sources.applications import Application, Source
 from gitops_backup.sources.edits import lines_before, unified_diff
 from gitops_backup.sources.places import has_manifests
@@ -207,8 +207,10 @@ class _Looks:
                 )
             except GitopsBackupError as error:
                 problem = self._problem(target, error)
+                pinned = isinstance(error, Unwritable)
                 for part in parts:
-                    self._say(part.due, Reason.REPOSITORY_UNAVAILABLE, problem)
+                    reason = Reason.PINNED_REVISION if pinned else Reason.REPOSITORY_UNAVAILABLE
+                    self._say(part.due, reason, problem)
             else:
                 self._keep(target, branch, drafted)
                 self._explain_waiting(branch.name, parts, drafted)
@@ -271,10 +273,11 @@ class _Looks:
         for part in parts:
             waiting = [each for each in part.due if each.change in done]
             if waiting:
+                release = release_awaited(part)
                 project = self._inventory.project_of(part.application)
-                why = why_not_synced(part.application, project, now=self._now)
-                message = f"{branch} names the backup already; the Application {why}"
-                self._say(waiting, Reason.AWAITING_SYNC, message)
+                why = release or f"the Application {why_not_synced(part.application, project, now=self._now)}"
+                message = f"{branch} names the backup already; {why}"
+                self._say(waiting, awaited(Reason.AWAITING_SYNC, part), message)
 
     def _say(self, due: Iterable[DueChange], reason: Reason, message: str) -> None:
         for each in due:

@@ -22,7 +22,7 @@ from gitops_backup.controller.parts import DueChange, Part, Share
 from gitops_backup.controller.reading import Elsewhere, still_the_same
 from gitops_backup.controller.reconciler import BackupRegistry, Reconciler
 from gitops_backup.controller.targets import branch_of, signature_missing
-from gitops_backup.controller.waiting import why_not_synced
+from gitops_backup.controller.waiting import release_awaited, why_not_synced
 from gitops_backup.controller.worker import DONE, After, Outcome
 from gitops_backup.domain.backups import Rewrite, RewriteState
 from gitops_backup.domain.images import Reference
@@ -31,7 +31,7 @@ from gitops_backup.domain.planning import Action, Facts, Route, Target, Workload
 from gitops_backup.domain.policy import REWRITE, Namespaces
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.rewrites import reverted
-from gitops_backup.errors import Conflict, GitopsBackupError
+from gitops_backup.errors import Conflict, GitopsBackupError, Unwritable
 from gitops_backup.registry.failures import CopyFailed
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.rendering import Renderer
@@ -353,11 +353,15 @@ class RepositoryReconciler(Reconciler):
     def _refresh(self, parts: Iterable[Part], drafted: Draft) -> None:
         """Ask Argo CD to compare what Git says already, where it compared with something else before."""
         waiting = {change.application: change for change in drafted.done}
-        for application in (part.application for part in parts):
+        for part in parts:
+            application, release = part.application, release_awaited(part)
             change = waiting.get(f"{application.namespace}/{application.name}")
             if change is None or application.refresh_pending:
                 continue
-            if drafted.commit not in application.revisions:
+            if release is not None:
+                note = f"Git names the backup, and {release}"
+                self._tell(change, reason=Reason.AWAITING_RELEASE, note=note)
+            elif drafted.commit not in application.revisions:
                 self._ask(application, drafted.commit)
             elif not application.syncing:
                 why = why_not_synced(application, self.inventory.project_of(application), now=self.now())
@@ -380,8 +384,9 @@ class RepositoryReconciler(Reconciler):
 
     def _tell_stuck(self, target: Target, error: GitopsBackupError) -> None:
         changes = [due.change for part in self._due(target, self.inventory).parts for due in part.due]
+        reason = Reason.PINNED_REVISION if isinstance(error, Unwritable) else Reason.REPOSITORY_UNAVAILABLE
         for change in changes[:_MOST_TOLD]:
-            self._tell(change, reason=Reason.REPOSITORY_UNAVAILABLE, note=str(error), warning=True)
+            self._tell(change, reason=reason, note=str(error), warning=True)
 
     def _tell(self, change: ImageChange, *, reason: str, note: str, warning: bool = False) -> None:
         workload = self.inventory.workload(change.workload)

@@ -2,8 +2,26 @@
 
 from datetime import datetime
 
+from gitops_backup.controller.parts import Part
+from gitops_backup.domain.reasons import Reason
+from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.projects import Destination, Project
+
+
+def release_awaited(part: Part) -> str | None:
+    """What an Application deploys until somebody releases what is on the branch; None where it follows it."""
+    released = next((source.released for source in part.sources if source.released), None)
+    if released is None:
+        return None
+    name = f"{part.application.namespace}/{part.application.name}"
+    return f"the Application {name} deploys {one_line(released)} until somebody releases it"
+
+
+def awaited(reason: Reason, part: Part) -> Reason:
+    """What Git is ahead of waits for a release where there is one to be made, and not for a sync."""
+    waits = reason == Reason.AWAITING_SYNC and release_awaited(part) is not None
+    return Reason.AWAITING_RELEASE if waits else reason
 
 
 def why_not_synced(application: Application, project: Project | None, *, now: datetime) -> str:

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     OVERRIDDEN = "Overridden"
     SIGNATURE_REQUIRED = "SignatureRequired"
     AWAITING_SYNC = "AwaitingSync"
+    AWAITING_RELEASE = "AwaitingRelease"
     ROLLED_BACK = "RolledBack"
     CONTESTED = "Contested"
     REPOSITORY_UNAVAILABLE = "RepositoryUnavailable"
@@ -161,7 +162,7 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.PINNED_REVISION: Explanation(
         "The Application follows a tag or a commit, which cannot be written to.",
-        "Let the Application follow a branch.",
+        "Let it follow a branch, or name the one that releases are made from: k8slab.io/image-backup-branch.",
     ),
     Reason.NOT_FOUND_IN_SOURCE: Explanation(
         "The Application's source does not hold this container, or the path is not there.",
@@ -189,6 +190,10 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.AWAITING_SYNC: Explanation(
         "Git and the cluster say different things about this image; Argo CD has not brought them together.",
         "Sync the Application, or wait for the window that is named.",
+    ),
+    Reason.AWAITING_RELEASE: Explanation(
+        "The branch that releases are made from is ahead of the tag or commit that the Application deploys.",
+        "Release what is on the branch, and let the Application deploy that.",
     ),
     Reason.ROLLED_BACK: Explanation(
         "A person, or a failed rollout, brought the original image back.",

@@ -1,6 +1,6 @@
 """What a Git server's answers are to a caller, one class for each thing that a caller does about them."""
 
-from gitops_backup.errors import Conflict, GitopsBackupError, Transient
+from gitops_backup.errors import Conflict, GitopsBackupError, Transient, Unwritable
 
 
 class InvalidRepositoryUrl(GitopsBackupError):
@@ -21,6 +21,10 @@ class RepositoryRefused(GitopsBackupError):
 
 class BranchMissing(GitopsBackupError):
     """The repository has no such branch."""
+
+
+class TagInstead(BranchMissing, Unwritable):
+    """What was asked for as a branch is a tag."""
 
 
 class AuthenticationFailed(GitopsBackupError):

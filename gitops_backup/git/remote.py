@@ -6,12 +6,19 @@ from pathlib import Path
 
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.git.answers import failure, push_failure
-from gitops_backup.git.errors import BranchMissing, CloneDamaged, RepositoryRefused, RepositoryUnavailable
+from gitops_backup.git.errors import (
+    BranchMissing,
+    CloneDamaged,
+    RepositoryRefused,
+    RepositoryUnavailable,
+    TagInstead,
+)
 from gitops_backup.git.program import GitProgram
 from gitops_backup.git.repository import RepositoryUrl
 from gitops_backup.process import Completed
 
 _BRANCHES = "refs/heads/"
+_TAGS = "refs/tags/"
 _LENGTH_OF_SHA1 = 40
 
 
@@ -29,7 +36,7 @@ class Remote:
 
     def default_branch(self) -> str:
         """The branch that HEAD names, as the server spells it. Raises `BranchMissing` where there is none."""
-        for target, name in self._listed("--symref", "HEAD"):
+        for target, name in self._listed("HEAD", options=["--symref"]):
             if name == "HEAD" and target.startswith(f"ref: {_BRANCHES}"):
                 return target.removeprefix(f"ref: {_BRANCHES}")
         raise BranchMissing(
@@ -38,12 +45,15 @@ class Remote:
         )
 
     def head(self, branch: str) -> str:
-        """The commit that the branch is at. Raises `BranchMissing`."""
-        for commit, name in self._listed(f"{_BRANCHES}{branch}"):
+        """The commit that the branch is at. Raises `BranchMissing`, `TagInstead` where it is a tag."""
+        found = self._listed(f"{_BRANCHES}{branch}", f"{_TAGS}{branch}")
+        for commit, name in found:
             if name == f"{_BRANCHES}{branch}":
                 if len(commit) != _LENGTH_OF_SHA1:
                     raise RepositoryRefused(f"{self.url} has SHA-256 names, which GitPython cannot read")
                 return commit
+        if any(name == f"{_TAGS}{branch}" for _, name in found):
+            raise TagInstead(f"{branch} is a tag of {self.url}, which cannot be pushed to")
         raise BranchMissing(f"{self.url} has no branch {branch}")
 
     def fetch(self, branch: str, *, into: Path) -> None:
@@ -103,10 +113,9 @@ class Remote:
         if completed.returncode != 0:
             raise self._failure(completed) or CloneDamaged(one_line(completed.stderr))
 
-    def _listed(self, *arguments: str) -> list[tuple[str, str]]:
-        *options, pattern = arguments
+    def _listed(self, *patterns: str, options: Sequence[str] = ()) -> list[tuple[str, str]]:
         completed = self.program.remote(
-            ["ls-remote", *options, "--", self.url.address, pattern], url=self.url
+            ["ls-remote", *options, "--", self.url.address, *patterns], url=self.url
         )
         if completed.returncode != 0:
             unknown = RepositoryUnavailable(f"{self.url} cannot be read: {one_line(completed.stderr)}")

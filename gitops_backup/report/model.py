@@ -291,6 +291,7 @@ _PASSING = frozenset(
         Reason.NOT_READY,
         Reason.ROLLING_OUT,
         Reason.AWAITING_SYNC,
+        Reason.AWAITING_RELEASE,
         Reason.RATE_LIMITED,
         Reason.SOURCE_UNAVAILABLE,
         Reason.DESTINATION_UNAVAILABLE,

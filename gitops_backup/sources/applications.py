@@ -24,6 +24,7 @@ from gitops_backup.sources.kustomize.options import KustomizeOptions
 from gitops_backup.sources.replacements import ObjectId
 
 REFRESH_ANNOTATION = "argocd.argoproj.io/refresh"
+BRANCH_ANNOTATION = "k8slab.io/image-backup-branch"
 IN_CLUSTER_SERVER = "https://kubernetes.default.svc"
 IN_CLUSTER_NAME = "in-cluster"
 
@@ -65,7 +66,8 @@ class Source:
     `index` counts from 0 in `spec.sources`; `blocks` are the kinds of source that it names itself, in the
     order in which Argo CD looks for them. The URL may hold a password, and is not printed. `place` is where
     the Application says all this, and `said` what it says, as it is. `declared` is where that is written,
-    where it is in a file of the commit that is looked at.
+    where it is in a file of the commit that is looked at. Where the Application is annotated with the branch
+    that its releases are made from, `target_revision` is that branch, and `released` what is deployed.
     """
 
     index: int
@@ -82,6 +84,7 @@ class Source:
     place: str = "spec.source"
     said: Object = field(default_factory=dict, repr=False, compare=False)
     declared: Declaration | None = None
+    released: str = ""
 
     @classmethod
     def project(
@@ -171,6 +174,7 @@ class Application:
         sync, destination = _part(status, "sync"), _part(spec, "destination")
         operation = _part(status, "operationState")
         automated, self_heal = _automation(_part(spec, "syncPolicy").get("automated"))
+        branch = _text(_part(metadata, "annotations"), BRANCH_ANNOTATION)
         namespace, name = _text(metadata, "namespace") or argocd_namespace, _text(metadata, "name")
         home = _text(status, "controllerNamespace") or argocd_namespace
         in_cluster = (
@@ -186,7 +190,7 @@ class Application:
             destination_server=_text(destination, "server"),
             destination_cluster=_text(destination, "name"),
             destination_namespace=_text(destination, "namespace"),
-            sources=tuple(_sources(spec)),
+            sources=tuple(_from_branch(each, branch) for each in _sources(spec)),
             hydrated=bool(_part(spec, "sourceHydrator")),
             automated=automated,
             self_heal=self_heal,
@@ -287,6 +291,20 @@ def _sources(spec: Object) -> Iterable[Source]:
         yield Source.project(one, place="spec.source")
 
 
+def _from_branch(source: Source, branch: str) -> Source:
+    """The source as it is on the branch that its releases are made from, where it follows one of these."""
+    if not branch or source.chart or source.repo_url.startswith("oci://"):
+        return source
+    try:
+        writable_branch(source.target_revision)
+    except PinnedRevision:
+        pass
+    else:
+        if not _VERSION.match(source.target_revision):
+            return source
+    return replace(source, target_revision=f"refs/heads/{branch}", released=source.target_revision)
+
+
 def _is_said(block: object, name: str) -> bool:
     """Whether a block counts: Argo CD passes over one that says nothing (NormalizeSource in util/argo)."""
     if name == "plugin":
@@ -375,6 +393,7 @@ _SAY_NOTHING_ALONE = frozenset(
 )
 _KINDS = frozenset(Kind)
 _LONGEST_FAILURE = 150
+_VERSION = re.compile(r"v?[0-9]+\.[0-9]", re.ASCII)
 _KEEPING_IGNORED = "RespectIgnoreDifferences=true"
 _SCP = re.compile(r"((?:[^/:@]+@)?[^/:@]+):(?!//)(.+)")
 _NO_BRANCH = (

@@ -1,6 +1,6 @@
 """A cluster in memory: what the controller's watches would have brought, in a line each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -99,7 +99,12 @@ def source(url: str, path: str = ".", revision: str = "HEAD", **more: Any) -> di
 
 
 def application(
-    name: str, *sources: dict[str, Any], of: Sequence[Workload] = (), namespace: str = "shop", **spec: Any
+    name: str,
+    *sources: dict[str, Any],
+    of: Sequence[Workload] = (),
+    namespace: str = "shop",
+    annotations: Mapping[str, str] | None = None,
+    **spec: Any,
 ) -> Application:
     """An Application in Argo CD's namespace; its status lists the workloads `of` it."""
     resources = [
@@ -108,7 +113,7 @@ def application(
     ]
     return Application.project(
         {
-            "metadata": {"namespace": "argocd", "name": name},
+            "metadata": {"namespace": "argocd", "name": name, "annotations": annotations or {}},
             "spec": {
                 "project": "default",
                 "sources": list(sources),

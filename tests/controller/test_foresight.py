@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import pytest
+
 from gitops_backup.controller.foresight import Future, foresee
 from gitops_backup.domain.backups import ImageBackup
 from gitops_backup.domain.planning import plan
@@ -161,6 +163,35 @@ def test_what_git_says_already_waits_for_a_sync() -> None:
         " the Application is synced by hand, and was not since"
     }
     assert future.changes == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "seen"),
+    [
+        ("nginx:1.25", ""),
+        (
+            "bak.example/m/library_nginx:1.25",
+            "AwaitingRelease: main names the backup already; the Application",
+        ),
+        ("nginx:1.26", "AwaitingRelease: web.yaml, line 10, says nginx:1.26"),
+    ],
+)
+def test_what_is_deployed_from_a_tag_is_changed_on_the_branch_of_its_releases(
+    content: str, seen: str
+) -> None:
+    """Where the Application names one; what is there already waits for a release."""
+    web = workload("web", "nginx:1.25")
+    shop = application(
+        "shop",
+        source(_URL, revision="v1.4.0"),
+        of=[web],
+        annotations={"k8slab.io/image-backup-branch": "main"},
+        syncPolicy={"automated": {}},
+    )
+    branch = MemoryBranch({"web.yaml": manifest("web", content)})
+    future = _foreseen([web, shop, backup("nginx:1.25")], {_URL: [branch]})
+    assert bool(_places(future)) is not bool(seen)
+    assert _obstacles(future).get("web c0", "").startswith(seen)
 
 
 def test_an_image_that_argo_cd_keeps_as_it_is_is_left_out() -> None:

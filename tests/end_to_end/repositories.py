@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gitops_backup.sandbox.githost import BRANCH, GitHost
+from tests.git.bare import run_git
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class Repository:
     def revert(self) -> str:
         """`git revert` of the newest commit, by somebody else."""
         return self.host.revert(self.name, self.head)
+
+    def tag(self, name: str) -> None:
+        """A tag of the newest commit, by somebody else."""
+        run_git(self.host.path(self.name), "tag", name, BRANCH)
 
     def show(self) -> str:
         """The newest commit as `git show` prints it."""

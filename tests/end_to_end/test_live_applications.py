@@ -102,3 +102,27 @@ def test_a_window_that_keeps_an_application_from_being_synced_is_named(scene: Sc
         scene.sync(application)
         scene.wait_images(app, BACKUP)
     assert repository.commits() == 2
+
+
+def test_what_is_deployed_from_a_tag_waits_for_a_release_of_the_branch(scene: Scene) -> None:
+    """A tag cannot be changed; the branch that the Application names is, once, and the next tag brings it."""
+    repository = scene.repository({"app.yaml": scene.yaml("Deployment", "app", [REDIS])})
+    app = scene.deployment("app", REDIS)
+    repository.tag("v1.0.0")
+    application = scene.application(
+        f"app-{scene.namespace}", repository, several=True, targetRevision="v1.0.0"
+    )
+    listed = {"group": "apps", "kind": "Deployment", "namespace": scene.namespace, "name": "app"}
+    status = {"sync": {"status": "Synced", "revisions": [repository.head]}, "resources": [listed]}
+    scene.api.merge(application, {"status": status})
+    scene.wait_rolled_out(app)
+    with scene.refreshes(application) as refreshes, scene.controller("gitops", resync=1):
+        assert "v1.0.0 is a tag of" in scene.wait_event(app, "PinnedRevision")["note"]
+        assert repository.commits() == 1
+        branch = {"metadata": {"annotations": {"k8slab.io/image-backup-branch": "main"}}}
+        scene.api.merge(application, branch)
+        event = scene.wait_event(app, "AwaitingRelease")
+        assert "deploys v1.0.0 until somebody releases it" in event["note"]
+        assert refreshes.count == 0
+    assert repository.commits() == 2
+    assert BACKUP.encode() in repository.file("app.yaml")

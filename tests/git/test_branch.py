@@ -10,7 +10,7 @@ import pytest
 from gitops_backup.git.branch import branch_name
 from gitops_backup.git.clone import Entry
 from gitops_backup.git.credentials import GitCredentials
-from gitops_backup.git.errors import BranchMissing, PushRejected, RepositoryRefused
+from gitops_backup.git.errors import BranchMissing, PushRejected, RepositoryRefused, TagInstead
 from gitops_backup.sandbox.githost import GitHost
 from tests.git.bare import BareRepository, run_git
 from tests.git.conftest import OpenStore
@@ -369,3 +369,16 @@ def test_only_a_child_of_what_is_expected_can_be_pushed(host: GitHost, open_stor
         with pytest.raises(ValueError, match="full name"):
             branch.tree(name)
     assert host.head("apps") == second
+
+
+def test_a_tag_is_told_from_a_branch_that_is_not_there(bare: BareRepository, open_store: OpenStore) -> None:
+    """Somebody who follows a tag is told so; a branch of the same name comes before it."""
+    head = bare.commit({"a": b"a"})
+    bare.git("tag", "v1")
+    branch = open_store().open(bare.url, "v1")
+    with pytest.raises(TagInstead, match="v1 is a tag"):
+        branch.fetch()
+    with pytest.raises(BranchMissing, match="has no branch v2"):
+        open_store("other").open(bare.url, "v2").fetch()
+    bare.git("branch", "v1", "main")
+    assert branch.fetch().commit == head
