@@ -7,9 +7,9 @@ every branch of it that an Application follows, so that a branch can be checked 
 import os
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -33,6 +33,7 @@ from gitops_backup.sources.applications import (
     normalised,
     writable_branch,
 )
+from gitops_backup.sources.applicationsets.sets import Object
 from gitops_backup.sources.discovery import (
     EXTENSIONS,
     Discovery,
@@ -81,10 +82,11 @@ def foresee_offline(
         opened, remotes = stack.enter_context(_opened(repository, settings, going_on))
         shown = normalised(repository) if _is_url(repository) else repository
         commit = opened.fetch().commit
+        committed = {} if applications else _committed(opened, commit)
         if applications:
             found = _found(_handed_in(applications), policy).of_other_files()
         else:
-            found = _found(_committed(opened, commit), policy)
+            found = _found(committed, policy)
         _check(found, shown, applications)
         for note in _notes(found):
             tell(note)
@@ -94,11 +96,13 @@ def foresee_offline(
             opened,
             commit,
             found.sets,
+            manifests=committed,
             clusters=found.clusters,
             is_here=partial(_is_here, urls),
             renderer=renderer,
         )
-        here = local(list(_all_applications(found, families)), urls)
+        generated, families = _named(found, families, urls)
+        here = local([*found.applications, *generated], urls)
         if here.others:
             tell(f"{count(here.others, 'Application')} without a source in {shown} left out")
         held = stack.enter_context(open_backup_registry(settings, policy)) if check_registry else None
@@ -107,7 +111,7 @@ def foresee_offline(
             tuple(each for each in made.plan.workloads if namespace in {None, each.workload.key.namespace})
         )
         git, now = _OneRepository(opened), datetime.now(UTC)
-        future = foresight.foresee(wanted, made.inventory, git, renderer=renderer, now=now)
+        future = foresight.foresee(wanted, made.inventory, git, renderer=renderer, now=now, families=families)
     of_sets = (problem for family in families for problem in family.evaluation.problems)
     problems = (*of_sets, *here.problems, *made.problems, *future.problems)
     return Foreseen(wanted, made.inventory, future, problems)
@@ -184,14 +188,29 @@ def _is_here(urls: Sequence[str], url: str, revision: str) -> bool:
     return normalised(url) in urls
 
 
-def _all_applications(found: Discovery, families: Iterable[Family]) -> Iterable[Application]:
-    """The Applications that were found, and those that sets generate."""
-    generated = (
-        (family.set.path, Application.project(each.application, argocd_namespace=found.home))
-        for family in families
-        for each in family.evaluation.generated
-    )
-    return told_apart([*(("", application) for application in found.applications), *generated])
+def _named(
+    found: Discovery, families: Sequence[Family], urls: Sequence[str]
+) -> tuple[list[Application], list[Family]]:
+    """The Applications that sets generate, each with a name of its own, and the sets with these names."""
+    project = partial(Application.project, argocd_namespace=found.home)
+    made = [(family, each) for family in families for each in family.evaluation.generated]
+    others = [("", application) for application in found.applications]
+    apart = list(told_apart([*others, *((f.set.path, project(each.application)) for f, each in made)]))
+    members: dict[int, dict[str, str]] = {}
+    generated: list[Application] = []
+    for (family, each), application in zip(made, apart[len(others) :], strict=True):
+        if application is not None:
+            generated.append(application)
+            name = f"{application.namespace}/{application.name}"
+            members.setdefault(id(family), {})[name] = each.name
+
+    def localised(obj: Object) -> Application:
+        application = project(obj)
+        return next(iter(local([application], urls).applications), application)
+
+    return generated, [
+        replace(family, project=localised, members=members.get(id(family), {})) for family in families
+    ]
 
 
 def _check(found: Discovery, repository: str, applications: Sequence[Path]) -> None:

@@ -13,6 +13,8 @@ from typing import Protocol
 from gitops_backup.controller.along import Along, along_of_edit, unasked
 from gitops_backup.controller.contents import Edited
 from gitops_backup.controller.evidence import Surroundings
+from gitops_backup.controller.families import edit_family
+from gitops_backup.controller.generating import Family
 from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.outcomes import Outcomes
 from gitops_backup.controller.parts import DueChange, Part
@@ -32,7 +34,7 @@ from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application, Source
 from gitops_backup.sources.mounts import Mounts
 from gitops_backup.sources.rendering import Renderer
-from gitops_backup.sources.replacements import ObjectId, Refused, Replaced, Replacement
+from gitops_backup.sources.replacements import Refused, Replaced, Replacement
 from gitops_backup.sources.trees import folder_of
 
 
@@ -74,6 +76,7 @@ class Draft:
     `before` and `files` have the bytes of each file that changes; `edited` is what changes with them, `done`
     what Git says already, `left` what cannot be changed; `places` says where each edited image is written.
     `along` is what changes besides, by the same edits, and `mounts` what besides the commit this rests on.
+    `generated` are the Applications that an ApplicationSet then generates otherwise.
     """
 
     commit: str
@@ -85,6 +88,7 @@ class Draft:
     places: dict[ImageChange, Written] = field(default_factory=dict)
     along: list[Along] = field(default_factory=list)
     mounts: Mounts | None = None
+    generated: set[str] = field(default_factory=set)
 
 
 def draft(
@@ -96,17 +100,19 @@ def draft(
     readers: Sequence[Part] = (),
     elsewhere: Elsewhere | None = None,
     outcomes: Outcomes | None = None,
+    families: Sequence[Family] = (),
 ) -> Draft:
     """What a branch would be changed to for all that is due, on a fetched commit.
 
     `readers` are the Applications for which nothing is due: what they are rendered to must stay the same, or
     change by verified copies alone. `elsewhere` has what is not on the branch, `outcomes` what came of
-    sources in earlier drafts by this renderer. Raises what reading the clone raises; whatever is wrong with
-    one file or source is a reason in the draft.
+    sources in earlier drafts by this renderer; `families` are the sets of this commit that generate some of
+    the Applications. Raises what reading the clone raises; whatever is wrong with one file or source is a
+    reason in the draft.
     """
     outcomes = outcomes or Outcomes()
     reading = read_sources(branch, commit, parts, readers, elsewhere=elsewhere, outcomes=outcomes)
-    drafting = _Drafting(commit, reading, renderer=renderer, outcomes=outcomes)
+    drafting = _Drafting(commit, reading, renderer=renderer, outcomes=outcomes, families=families)
     refused: dict[ImageChange, Left] = {}
     while True:
         made = drafting.edited([part.without(refused) for part in parts])
@@ -133,8 +139,17 @@ class _Shown:
 class _Drafting:
     """All edits of a commit, and what renderings show of them; what is known is not worked out again."""
 
-    def __init__(self, commit: str, reading: Reading, *, renderer: Renderer, outcomes: Outcomes) -> None:
+    def __init__(
+        self,
+        commit: str,
+        reading: Reading,
+        *,
+        renderer: Renderer,
+        outcomes: Outcomes,
+        families: Sequence[Family],
+    ) -> None:
         self._commit = commit
+        self._families = families
         self._reading = reading
         self._known = Shaping(outcomes, known_only=True)
         self._shaping = Shaping(outcomes)
@@ -165,7 +180,11 @@ class _Drafting:
         with ThreadPoolExecutor(RENDERED_AT_A_TIME) as pool:
             drafts = pool.map(lambda group: edit(group, self._shaping), later)
             made |= {group[0]: each for group, each in zip(later, drafts, strict=True)}
-        return _together(self._commit, [made[number] for number in sorted(made)])
+        together = _together(self._commit, [made[number] for number in sorted(made)])
+        due = {each.change: each for part in parts for each in part.due}
+        for family in self._families:
+            _edit_family(together, family, due, here)
+        return together
 
     def shown(self, made: Draft, parts: Sequence[Part]) -> _Shown:
         """What becomes of each Application that is rendered from a file that changes.
@@ -175,7 +194,13 @@ class _Drafting:
         before = replace(self._here, copies={change.source: str(change.backup) for change in made.edited})
         after = replace(self._here, contents=Edited(self._reading.contents, made.files))
         # the edited ones again, too: only the copies of what is edited here are asked for before a push
-        touched = [read for read in self._reading.reads if read.rendered and read.paths & made.files.keys()]
+        touched = [
+            read
+            for read in self._reading.reads
+            if read.rendered
+            and read.paths & made.files.keys()
+            and _name(parts[read.number].application) not in made.generated
+        ]
 
         def show(read: Read, shaping: Shaping) -> Shown:
             return shaping.show(parts[read.number].application, read.source, before, after)
@@ -208,14 +233,39 @@ def _together(commit: str, drafts: Iterable[Draft]) -> Draft:
     return made
 
 
+def _edit_family(
+    made: Draft, family: Family, due: Mapping[ImageChange, DueChange], here: Surroundings
+) -> None:
+    """Edit what a set says of images, where the Applications that it generates set them."""
+    left = {each.change: each for each in made.left if each.reason == Reason.OVERRIDDEN}
+    mine = [due[change] for change in left if change.application in family.members]
+    if not mine:
+        return
+    result = edit_family(family, mine, here=here, edits=made.files)
+    made.files |= result.files
+    made.along += result.along
+    made.generated |= result.members
+    for change, replaced in result.replaced.items():
+        made.edited.append(change)
+        made.places[change] = Written(replaced.path, replaced.line)
+    for change, refusal in result.refused.items():
+        message = f"{left[change].message}: {refusal.message}"
+        left[change] = Left(change, refusal.reason, message, refusal.difference)
+    made.left = [left.get(each.change, each) for each in made.left if each.change not in result.replaced]
+
+
+def _name(application: Application) -> str:
+    return f"{application.namespace}/{application.name}"
+
+
 def _odd(made: Draft, read: Read, application: Application, shown: Shown) -> dict[ImageChange, Left]:
     """The changes in the files of a source, if what is shown of it speaks against them."""
     found: dict[ImageChange, Left] = {}
     for change in made.edited if shown.problem is not None else ():
         path = made.places[change].path
         if path in read.paths:
-            name = f"{application.namespace}/{application.name}"
-            message = f"{one_line(path)} is read for the Application {name}, too: {shown.problem}"
+            who = f"the Application {_name(application)}"
+            message = f"{one_line(path)} is read for {who}, too: {shown.problem}"
             found[change] = Left(change, Reason.PROOF_FAILED, message, shown.difference)
     return found
 
@@ -233,7 +283,7 @@ class _Editing:
 
     def edit(self, number: int, part: Part) -> None:
         """Edit for a part, which has this number."""
-        wanted = {_replacement(due): due.change for due in part.due}
+        wanted = {due.replacement: due.change for due in part.due}
         why: dict[Replacement, Refused] = {}
         # where several sources have the same object, the last one holds
         for source in reversed(part.sources):
@@ -277,17 +327,6 @@ def _elsewhere(refusal: Refused) -> bool:
         Reason.UNSUPPORTED_SOURCE,
         Reason.RENDER_FAILED,
     }
-
-
-def _replacement(due: DueChange) -> Replacement:
-    change = due.change
-    return Replacement(
-        workload=ObjectId.of(change.workload),
-        container=change.container,
-        init=due.init,
-        old=change.source,
-        new=str(change.backup),
-    )
 
 
 def _explained(refusal: Refused, part: Part, unread: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from gitops_backup.controller.along import Along
 from gitops_backup.controller.drafting import Draft, draft
+from gitops_backup.controller.generating import Family
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.parts import DueChange, Part, Share
@@ -93,14 +94,18 @@ def foresee(
     now: datetime,
     elsewhere: Elsewhere | None = None,
     signing_keys: Collection[str] = (),
+    families: Sequence[Family] = (),
 ) -> Future:
     """What would be written for a plan, with every image copied that is to be copied.
 
     `elsewhere` has what Applications are rendered from besides the branches that they are edited on;
-    `signing_keys` are the ids of the OpenPGP key that commits would be signed with.
+    `signing_keys` are the ids of the OpenPGP key that commits would be signed with. `families` are the sets
+    that generate Applications, as the commit has them that all is planned on.
     """
     due, kept = _due_by_application(plan), _kept(plan)
-    looks = _Looks(inventory, git, renderer, elsewhere=elsewhere, now=now, signing_keys=signing_keys)
+    looks = _Looks(
+        inventory, git, renderer, elsewhere=elsewhere, now=now, signing_keys=signing_keys, families=families
+    )
     applications = list(inventory.applications())
     for application in applications:
         changes = due.get(f"{application.namespace}/{application.name}")
@@ -132,6 +137,7 @@ class _Looks:
         elsewhere: Elsewhere | None,
         now: datetime,
         signing_keys: Collection[str],
+        families: Sequence[Family],
     ) -> None:
         self.places: dict[ContainerKey, Place] = {}
         self.changes: list[Change] = []
@@ -140,6 +146,7 @@ class _Looks:
         self._inventory = inventory
         self._now = now
         self._signing_keys = signing_keys
+        self._families = families
         self._git = git
         self._renderer = renderer
         self._elsewhere = elsewhere
@@ -204,6 +211,7 @@ class _Looks:
                     renderer=self._renderer,
                     readers=readers,
                     elsewhere=self._elsewhere,
+                    families=self._families,
                 )
             except GitopsBackupError as error:
                 problem = self._problem(target, error)

@@ -1,23 +1,31 @@
 """What ApplicationSets generate, as a commit has them: rounds of reading what their generators read."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from gitops_backup.controller.reading import Readable
+from gitops_backup.sources.applications import Application
 from gitops_backup.sources.applicationsets.clusters import Cluster
 from gitops_backup.sources.applicationsets.generators import Surroundings
-from gitops_backup.sources.applicationsets.sets import ApplicationSet, Evaluation, evaluate
+from gitops_backup.sources.applicationsets.sets import ApplicationSet, Evaluation, Object, evaluate
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.trees import Tree
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A set, what it generates, and what that follows from: among it the files that were read for it."""
+    """A set, what it generates, and what that follows from.
+
+    `around` has the contents of the files that were read for it, and of its manifest if that is among the
+    files of the commit. `members` has the names that it generates by those that Applications have here,
+    `project` makes an Application of what it generates.
+    """
 
     set: ApplicationSet
     around: Surroundings
     evaluation: Evaluation
+    project: Callable[[Object], Application] = Application.project
+    members: Mapping[str, str] = field(default_factory=dict)
 
 
 def generate(
@@ -25,18 +33,20 @@ def generate(
     commit: str,
     sets: Sequence[ApplicationSet],
     *,
+    manifests: Mapping[str, bytes],
     clusters: Sequence[Cluster],
     is_here: Callable[[str, str], bool],
     renderer: Renderer,
 ) -> list[Family]:
     """What each set generates on a commit, with generators that read the repository itself.
 
-    `is_here` says of a URL and a revision whether they are this commit. Raises what reading it raises.
+    `manifests` has the files of the commit that sets are in, `is_here` says of a URL and a revision whether
+    they are this commit. Raises what reading it raises.
     """
     if not sets:
         return []
     tree = Tree({path: entry.mode for path, entry in repository.tree(commit).items()})
-    contents: dict[str, bytes] = {}
+    contents = {each.path: manifests[each.path] for each in sets if each.path in manifests}
     refused: dict[str, str] = {}
     around = Surroundings(
         tree=tree, is_here=is_here, contents=contents, refused=refused, clusters=tuple(clusters)

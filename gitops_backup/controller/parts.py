@@ -7,6 +7,7 @@ from typing import NamedTuple, Self
 from gitops_backup.controller.messages import ImageChange
 from gitops_backup.sources.applications import Application, Source
 from gitops_backup.sources.places import Place, has_manifests, owner_of, places_of
+from gitops_backup.sources.replacements import ObjectId, Replacement
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,18 @@ class DueChange:
 
     change: ImageChange
     init: bool
+
+    @property
+    def replacement(self) -> Replacement:
+        """What is asked of a source."""
+        change = self.change
+        return Replacement(
+            workload=ObjectId.of(change.workload),
+            container=change.container,
+            init=self.init,
+            old=change.source,
+            new=str(change.backup),
+        )
 
 
 @dataclass(frozen=True, slots=True)

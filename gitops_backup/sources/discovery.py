@@ -5,7 +5,7 @@ are not even parsed: those that name Argo CD's API group and the kind nowhere.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -81,7 +81,7 @@ def discover(contents: Mapping[str, bytes], *, namespaces: frozenset[str]) -> Di
     inside = [(path, application) for path, application in named if application.namespace in namespaces]
     looked_at = [each for each in sets if each.namespace in namespaces]
     return Discovery(
-        applications=tuple(told_apart(inside)),
+        applications=tuple(each for each in told_apart(inside) if each is not None),
         sets=tuple(looked_at),
         clusters=tuple(clusters),
         home=home,
@@ -90,13 +90,14 @@ def discover(contents: Mapping[str, bytes], *, namespaces: frozenset[str]) -> Di
     )
 
 
-def told_apart(found: Iterable[tuple[str, Application]]) -> Iterable[Application]:
-    """Applications and their files, without those that are there twice, and of one name each."""
+def told_apart(found: Iterable[tuple[str, Application]]) -> Iterator[Application | None]:
+    """Applications by their files, each with a name of its own; None for one that was there before."""
     known: dict[tuple[str, str], list[Application]] = {}
     for path, application in found:
         alike = known.setdefault((application.namespace, application.name), [])
         said = _undeclared(application)
         if said in alike and not any(source.has_parameters for source in application.sources):
+            yield None
             continue
         alike.append(said)
         where = f"{one_line(path)}: " if len(alike) > 1 else ""

@@ -271,6 +271,83 @@ stringData: {name: b, server: https://dev.example}
     assert missing == "argocd/three-in-cluster: there is no folder apps/in-cluster"
 
 
+_SET = b"""\
+apiVersion: argoproj.io/v1alpha1
+kind: ApplicationSet
+metadata: {name: web}
+spec:
+  generators:
+  - git:
+      repoURL: https://git.example.com/acme/shop
+      revision: HEAD
+      files: [{path: "env/*.json"}]
+  - list:
+      elements:
+      - {name: test, image: quay.io/acme/tool, tag: "2.0"}  # from here
+  template:
+    metadata: {name: "web-{{name}}"}
+    spec:
+      project: default
+      source:
+        repoURL: https://git.example.com/acme/shop
+        path: chart
+        helm:
+          parameters:
+          - {name: image.tag, value: "{{tag}}"}
+          - {name: image.repository, value: "{{image}}"}
+      destination: {server: https://kubernetes.default.svc, namespace: "{{name}}"}
+"""
+
+
+def test_images_that_sets_say_are_changed_there(environment: dict[str, str], tmp_path: Path) -> None:
+    """In a generator's file and in an element of a list; the patch that is printed does it."""
+    files = {
+        "sets.yaml": _SET,
+        "env/dev.json": b'{\n  "name": "dev",\n  "image": "quay.io/acme/tool",\n  "tag": "1.0"}',
+        "env/prod.json": b'{"name": "prod", "tag": "1.0",\n\t"image": "quay.io/acme/other"}\r\n',
+        "chart/Chart.yaml": _FILES["chart/Chart.yaml"],
+        "chart/values.yaml": _FILES["chart/values.yaml"],
+        "chart/templates/tool.yaml": _FILES["chart/templates/tool.yaml"],
+    }
+    tree = work_tree(tmp_path / "tree", files)
+    assert _rows(_report(environment, tree)) == {
+        "dev/tool main": "Commit to [1] env/dev.json:3",
+        "prod/tool main": "Commit to [1] env/prod.json:2",
+        "test/tool main": "Commit to [1] sets.yaml:12",
+    }
+    changes = {each["path"]: each["diff"] for each in _json(environment, tree, "--diff")["files"]}
+    assert sorted(changes) == ["env/dev.json", "env/prod.json", "sets.yaml"]
+    for diff in changes.values():
+        run_git(tree, "apply", "-", given=diff.encode())
+    assert (tree / "env" / "prod.json").read_bytes() == (
+        b'{"name": "prod", "tag": "1.0",\n\t"image": "bak.example/m/quay.io_acme_other"}\r\n'
+    )
+    commit_all(tree)
+    assert set(_rows(_report(environment, tree)).values()) == {"Keep"}
+
+
+def test_what_generated_applications_share_is_changed_for_all(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """In their source, where that says it."""
+    files = {
+        "sets.yaml": application_set(
+            {"list": {"elements": [{"name": "dev"}, {"name": "prod"}]}},
+            name="one",
+            path="chart",
+            last="{{name}}",
+        ),
+        "chart/Chart.yaml": _FILES["chart/Chart.yaml"],
+        "chart/values.yaml": _FILES["chart/values.yaml"],
+        "chart/templates/tool.yaml": _FILES["chart/templates/tool.yaml"],
+    }
+    report = _json(environment, work_tree(tmp_path / "tree", files))
+    assert [(w["application"], w["containers"][0]["place"]["path"]) for w in report["workloads"]] == [
+        ("argocd/one-dev", "chart/values.yaml"),
+        ("argocd/one-prod", "chart/values.yaml"),
+    ]
+
+
 def test_descriptions_for_several_argo_cds_are_told_apart(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -1,0 +1,126 @@
+"""Editing what ApplicationSets say of images, for all the Applications of a set together.
+
+Nothing of it is done before the Applications' own sources were edited: what a source can say itself is said
+there. What remains, because the Application sets it, is a set's to say.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from gitops_backup.controller.along import Along, along_of_proof
+from gitops_backup.controller.contents import Edited, Identified
+from gitops_backup.controller.evidence import Surroundings
+from gitops_backup.controller.generating import Family
+from gitops_backup.controller.messages import ImageChange
+from gitops_backup.controller.parts import DueChange
+from gitops_backup.domain.images import Reference
+from gitops_backup.domain.reasons import Reason
+from gitops_backup.errors import GitopsBackupError
+from gitops_backup.sources.applicationsets.editing import SetResult, SetSite, edit_set
+from gitops_backup.sources.applicationsets.sets import Object
+from gitops_backup.sources.rendered import Rendered
+from gitops_backup.sources.rendered_proof import NotExplained, proven
+from gitops_backup.sources.rendering import Renderer
+from gitops_backup.sources.replacements import Refused, Replaced
+from gitops_backup.sources.shapes import render_source
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyEdits:
+    """What is to change for a set, and why not for what is `refused`.
+
+    `along` is what changes besides, and `members` are the Applications that the set then generates otherwise;
+    what becomes of these was shown.
+    """
+
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    replaced: Mapping[ImageChange, Replaced] = field(default_factory=dict)
+    refused: Mapping[ImageChange, Refused] = field(default_factory=dict)
+    along: Sequence[Along] = ()
+    members: frozenset[str] = frozenset()
+
+
+def edit_family(
+    family: Family, due: Sequence[DueChange], *, here: Surroundings, edits: Mapping[str, bytes]
+) -> FamilyEdits:
+    """What is to change for a set where these changes are due, on a commit with files edited already.
+
+    The copies are those of the surroundings.
+    """
+    if here.renderer is None:
+        return FamilyEdits()
+    editing = _FamilyEditing(family, here, here.renderer, edits)
+    wanted = {(family.members[each.change.application], each.replacement): each.change for each in due}
+    result = edit_set(editing.site(), list(wanted), copies=here.copies)
+    refused = {wanted[each]: refusal for each, refusal in result.refused.items()}
+    if not result.replaced:
+        return FamilyEdits(refused=refused)
+    try:
+        along = editing.shown(result, here.copies)
+    except GitopsBackupError as error:
+        difference = error.difference if isinstance(error, NotExplained) else ""
+        for (name, replacement), change in wanted.items():
+            if (name, replacement) in result.replaced:
+                refused[change] = Refused(replacement, Reason.PROOF_FAILED, error.message, difference)
+        return FamilyEdits(refused=refused)
+    names = {name: member for member, name in family.members.items()}
+    return FamilyEdits(
+        files=result.edits,
+        replaced={wanted[each]: replaced for each, replaced in result.replaced.items()},
+        refused=refused,
+        along=along,
+        members=frozenset(names[name] for name in result.applications if name in names),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _FamilyEditing:
+    family: Family
+    here: Surroundings
+    renderer: Renderer
+    edits: Mapping[str, bytes]
+
+    def site(self) -> SetSite:
+        """The set, with what was edited already."""
+        known = self.family.around.contents
+        contents = {**known, **{path: new for path, new in self.edits.items() if path in known}}
+        files = Edited(self.here.contents, self.edits)
+
+        def render(obj: Object, again: bool) -> Sequence[Rendered]:
+            return self._rendered(obj, files, again=again)
+
+        around = replace(self.family.around, contents=contents)
+        return SetSite(self.family.set, around, self.renderer, render)
+
+    def shown(self, result: SetResult, copies: Mapping[Reference, str]) -> list[Along]:
+        """What becomes of the set's Applications by all edits. Raises a `GitopsBackupError`."""
+        before = {each.name: each.application for each in self.family.evaluation.generated}
+        after = Edited(self.here.contents, {**self.edits, **result.edits})
+        along: list[Along] = []
+        for name, obj in result.applications.items():
+            proof = proven(
+                self._rendered(before[name], self.here.contents),
+                self._rendered(obj, after),
+                copies=copies,
+                again=partial(self._rendered, before[name], self.here.contents, again=True),
+            )
+            member = next((key for key, each in self.family.members.items() if each == name), name)
+            along += along_of_proof(member, proof)
+        return along
+
+    def _rendered(self, obj: Object, contents: Identified, *, again: bool = False) -> list[Rendered]:
+        application = self.family.project(obj)
+        return [
+            each
+            for source in application.sources
+            for each in render_source(
+                application,
+                source,
+                tree=self.here.tree,
+                contents=contents,
+                mounts=self.here.mounts,
+                renderer=self.renderer,
+                again=again,
+            )
+        ]
