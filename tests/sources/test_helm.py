@@ -314,8 +314,8 @@ UNUSABLE: dict[str, tuple[dict[str, bytes], dict[str, Any], Reason, str]] = {
     "an archive that is a bomb": (
         chart(more={"charts/bomb.tgz": gzip.compress(bytes(150_000_000), 1)}),
         {},
-        Reason.RENDER_FAILED,
-        "the chart in app cannot be rendered: helm ",
+        Reason.UNSUPPORTED_SOURCE,
+        "app/charts/bomb.tgz is no archive of a chart, or one that is too large to look into",
     ),
     "a large file that is no values": (
         chart(values=b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"),

@@ -20,6 +20,7 @@ from gitops_backup.sources.content import KeyIsNoText, content_of
 from gitops_backup.sources.documents import File, InvalidManifest
 from gitops_backup.sources.helm.archives import files_of_archive
 from gitops_backup.sources.helm.options import HelmBlock
+from gitops_backup.sources.helm.schemas import refuse_schemas_elsewhere
 from gitops_backup.sources.helm.value_files import (
     UnusableChart,
     resolve_file_parameters,
@@ -118,6 +119,8 @@ def read_chart(layout: Layout, *, options: HelmBlock, tree: Tree, contents: File
             files[seen] = _content(path, contents)
             if seen != path:
                 origins[seen] = path
+    if not options.skip_schema_validation:
+        refuse_schemas_elsewhere(files, origins)
     return Chart(
         folder=folder,
         files=files,
