@@ -24,6 +24,7 @@ from pydantic import (
 from gitops_backup.domain.images import InvalidReference
 from gitops_backup.domain.naming import Naming, Prefix
 from gitops_backup.domain.policy import Mode, Policy, Unmanaged
+from gitops_backup.domain.urls import UrlPrefix
 from gitops_backup.errors import UsageError, one_line
 
 ENVIRONMENT_PREFIX = "GITOPS_BACKUP_"
@@ -47,9 +48,16 @@ def _backup_prefix(value: str) -> str:
         raise ValueError(str(error)) from error
 
 
+def _url_prefix(value: str) -> str:
+    return str(UrlPrefix.parse(value))
+
+
 PrefixText = Annotated[str, AfterValidator(_prefix)]
 BackupPrefixText = Annotated[str, AfterValidator(_backup_prefix)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_comma_separated)]
+UrlPrefixes = Annotated[
+    tuple[Annotated[str, AfterValidator(_url_prefix)], ...], BeforeValidator(_comma_separated)
+]
 Prefixes = Annotated[tuple[PrefixText, ...], BeforeValidator(_comma_separated)]
 
 
@@ -96,6 +104,11 @@ class Settings(BaseModel):
     """The prefixes that `source_authfile` is used for; all other sources are read anonymously."""
     registries: dict[PrefixText, RegistrySettings] = {}
     """Where registries really are, and how they are talked to, by prefix."""
+    download_prefixes: UrlPrefixes = ()
+    """Beginnings of URLs from which charts and value files that Applications name may be downloaded, for
+    example `https://charts.example` or `oci://registry.example/charts`; none by default."""
+    download_authfile: Path | None = None
+    """A docker config file with credentials for those, by host and path; it is read again when it changes."""
     backup_namespace: str = Field(default="image-backup", pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
     """The namespace of the ImageBackups."""
     restricted_namespaces: Names = ("kube-system", "kube-public", "kube-node-lease", "image-backup")

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import structlog
 
+from gitops_backup.cli.downloading import download_credentials, open_downloads
 from gitops_backup.cli.renewal import Renewable, Renewal
 from gitops_backup.cli.wiring import Feed, git_credentials, open_git, open_registries, open_renderer
 from gitops_backup.cluster.announcer import Announcer
@@ -32,6 +33,7 @@ from gitops_backup.cluster.resources import (
 )
 from gitops_backup.cluster.writer import ClusterWriter, directive_of
 from gitops_backup.controller.backups import BackupReconciler
+from gitops_backup.controller.elsewhere import Elsewhere
 from gitops_backup.controller.inventory import Concerned, Inventory
 from gitops_backup.controller.journal import Journal
 from gitops_backup.controller.manager import Manager, Queues
@@ -43,6 +45,7 @@ from gitops_backup.controller.workloads import WorkloadReconciler
 from gitops_backup.domain.backups import ImageBackup
 from gitops_backup.domain.policy import Mode, Policy
 from gitops_backup.domain.workloads import Kind
+from gitops_backup.downloads.credentials import DownloadCredentials
 from gitops_backup.errors import GitopsBackupError
 from gitops_backup.git.signing import Signer
 from gitops_backup.git.store import GitStore
@@ -112,6 +115,8 @@ class Assembly:
             )
         )
         git = self._stack.enter_context(open_git(self._settings, self._cancel, signer=self._signer))
+        for_downloads = download_credentials(self._settings)
+        downloads = self._stack.enter_context(open_downloads(self._settings, for_downloads))
         renderer = self._stack.enter_context(open_renderer(self._settings, self._cancel))
         writer = ClusterWriter(self._connection, namespace=self.policy.backup_namespace)
         shared: dict[str, Any] = {
@@ -132,7 +137,7 @@ class Assembly:
             **shared,
         )
 
-        self._renew(registries, git, backups)
+        self._renew(registries, git, backups, for_downloads)
 
         def suspect(name: str) -> None:
             backups.suspect(name)
@@ -145,7 +150,13 @@ class Assembly:
         }
         workloads = WorkloadReconciler(cluster=writer, **passing_on, **shared)
         repositories = RepositoryReconciler(
-            git=git, renderer=renderer, cluster=writer, record=backups.record, **passing_on, **shared
+            git=git,
+            elsewhere=Elsewhere(git, downloads),
+            renderer=renderer,
+            cluster=writer,
+            record=backups.record,
+            **passing_on,
+            **shared,
         )
         return [
             self._crew("workloads", queues.workloads, workloads.reconcile, _WORKLOAD_WORKERS),
@@ -153,11 +164,18 @@ class Assembly:
             self._crew("repositories", queues.repositories, repositories.reconcile, _REPOSITORY_WORKERS),
         ]
 
-    def _renew(self, registries: Registries, git: GitStore, backups: BackupReconciler) -> None:
+    def _renew(
+        self,
+        registries: Registries,
+        git: GitStore,
+        backups: BackupReconciler,
+        for_downloads: DownloadCredentials,
+    ) -> None:
         renewal = Renewal(
             [
                 Renewable("registries", registries.renew_credentials, on_change=backups.credentials_changed),
                 Renewable("git", lambda: git.use(git_credentials(self._settings))),
+                Renewable("downloads", for_downloads.renew),
             ]
         )
         renewal.start()

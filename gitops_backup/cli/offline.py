@@ -15,6 +15,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from gitops_backup.cli.downloading import AllowedGit, allowed, open_elsewhere
 from gitops_backup.cli.wiring import open_backup_registry, open_git, open_renderer
 from gitops_backup.controller import foresight
 from gitops_backup.controller.generating import Family, generate
@@ -23,7 +24,7 @@ from gitops_backup.controller.offline import plan_offline
 from gitops_backup.controller.reading import Readable
 from gitops_backup.domain.planning import Plan
 from gitops_backup.domain.policy import Policy
-from gitops_backup.errors import UsageError, count, one_line
+from gitops_backup.errors import GitopsBackupError, UsageError, count, one_line
 from gitops_backup.git.local import open_local
 from gitops_backup.settings import Settings
 from gitops_backup.sources.applications import (
@@ -47,6 +48,10 @@ from gitops_backup.sources.origin import local, urls_of
 _MOST_READ_AT_ONCE = 500
 _MOST_NAMED = 5
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.*|(?:[^/@:]+@)?[^/@:]+:.+", re.DOTALL)
+
+
+class OtherRepository(GitopsBackupError):
+    """It is not the repository at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +111,46 @@ def foresee_offline(
         if here.others:
             tell(f"{count(here.others, 'Application')} without a source in {shown} left out")
         held = stack.enter_context(open_backup_registry(settings, policy)) if check_registry else None
-        made = plan_offline(opened, commit, here.applications, policy=policy, renderer=renderer, held=held)
+        others = AllowedGit(allowed(settings), lambda: stack.enter_context(open_git(settings, going_on)))
+        elsewhere = stack.enter_context(open_elsewhere(settings, others))
+        made = plan_offline(
+            opened,
+            commit,
+            here.applications,
+            policy=policy,
+            renderer=renderer,
+            held=held,
+            here=here.places,
+            elsewhere=elsewhere,
+        )
         wanted = Plan(
             tuple(each for each in made.plan.workloads if namespace in {None, each.workload.key.namespace})
         )
-        git, now = _OneRepository(opened), datetime.now(UTC)
-        future = foresight.foresee(wanted, made.inventory, git, renderer=renderer, now=now, families=families)
+        future = foresight.foresee(
+            wanted,
+            made.inventory,
+            _OneRepository(opened, urls),
+            renderer=renderer,
+            elsewhere=elsewhere,
+            now=datetime.now(UTC),
+            families=families,
+        )
     of_sets = (problem for family in families for problem in family.evaluation.problems)
-    problems = (*of_sets, *here.problems, *made.problems, *future.problems)
+    problems = (*of_sets, *made.problems, *future.problems)
     return Foreseen(wanted, made.inventory, future, problems)
 
 
 class _OneRepository:
-    """A Git that has one repository, whatever it is called."""
+    """A Git that has one repository, by these URLs."""
 
-    def __init__(self, repository: Readable) -> None:
+    def __init__(self, repository: Readable, urls: Sequence[str]) -> None:
         self._repository = repository
+        self._urls = urls
 
     def open(self, url: str, branch: str | None = None) -> Readable:
-        """The repository."""
+        """The repository. Raises `OtherRepository`."""
+        if normalised(url) not in self._urls:
+            raise OtherRepository(f"{one_line(normalised(url))} is another repository, and is not changed")
         return self._repository
 
 

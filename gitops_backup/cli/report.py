@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from gitops_backup.cli.context import Globals
+from gitops_backup.cli.downloading import open_elsewhere
 from gitops_backup.cli.offline import foresee_offline
 from gitops_backup.cli.options import ALL, OTHER_WAYS, settings_options
 from gitops_backup.cli.snapshot import snapshot
@@ -162,12 +163,17 @@ def _report(
         )
     )
     going_on = threading.Event()
-    with open_git(settings, going_on) as git, open_renderer(settings, going_on) as renderer:
+    with (
+        open_git(settings, going_on) as git,
+        open_elsewhere(settings, git) as elsewhere,
+        open_renderer(settings, going_on) as renderer,
+    ):
         future = foresight.foresee(
             plan,
             inventory,
             git,
             renderer=renderer,
+            elsewhere=elsewhere,
             now=datetime.now(UTC),
             signing_keys=policy.signing_keys,
         )

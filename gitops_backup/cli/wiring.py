@@ -82,7 +82,7 @@ def open_registries(
 
     Raises `UsageError` for what is wrong in the settings, or with skopeo.
     """
-    locations = _locations(settings)
+    locations = locations_of(settings)
     cooldowns = Cooldowns(time.monotonic)
     proxies = Proxies(os.environ)
     for_sources = RenewableCredentials(lambda: _source_credentials(settings))
@@ -133,7 +133,7 @@ def open_backup_registry(settings: Settings, policy: Policy) -> Iterator[Callabl
     """
     client = RegistryClient(
         Side.DESTINATION,
-        locations=_locations(settings),
+        locations=locations_of(settings),
         credentials=_destination_credentials(settings, policy),
         cooldowns=Cooldowns(time.monotonic),
         proxies=Proxies(os.environ),
@@ -205,6 +205,23 @@ def git_credentials(settings: Settings) -> list[GitCredentials]:
         return [GitCredentials(RepositoryUrl.parse_prefix(settings.git_prefix), login)]
     except InvalidRepositoryUrl as error:
         raise UsageError(f"the setting 'git_prefix' is wrong: {error.message}", hint=error.hint) from error
+
+
+def locations_of(settings: Settings) -> Locations:
+    """Where registries and other servers really are. Raises `UsageError`."""
+    for prefix, entry in settings.registries.items():
+        if entry.ca is not None:
+            _check_authorities(prefix, entry.ca)
+    return Locations(
+        Location(
+            Prefix.parse(prefix),
+            location=entry.location or prefix,
+            insecure=entry.insecure,
+            ca=entry.ca,
+            concurrency=entry.concurrency,
+        )
+        for prefix, entry in settings.registries.items()
+    )
 
 
 @contextmanager
@@ -302,22 +319,6 @@ def _executable(name: str, given: Path | None) -> Path | None:
         raise UsageError(f"the setting '{name}' is wrong: {given} is not a program that can be run")
     found = given or shutil.which(name)
     return Path(found) if found is not None else None
-
-
-def _locations(settings: Settings) -> Locations:
-    for prefix, entry in settings.registries.items():
-        if entry.ca is not None:
-            _check_authorities(prefix, entry.ca)
-    return Locations(
-        Location(
-            Prefix.parse(prefix),
-            location=entry.location or prefix,
-            insecure=entry.insecure,
-            ca=entry.ca,
-            concurrency=entry.concurrency,
-        )
-        for prefix, entry in settings.registries.items()
-    )
 
 
 def _check_authorities(prefix: str, file: Path) -> None:

@@ -326,6 +326,11 @@ def _elsewhere(refusal: Refused) -> bool:
         Reason.NOT_FOUND_IN_SOURCE,
         Reason.UNSUPPORTED_SOURCE,
         Reason.RENDER_FAILED,
+        Reason.DOWNLOAD_NOT_ALLOWED,
+        Reason.DOWNLOAD_FAILED,
+        Reason.CHART_NOT_FOUND,
+        Reason.DIGEST_MISMATCH,
+        Reason.REPOSITORY_UNAVAILABLE,
     }
 
 

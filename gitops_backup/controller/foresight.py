@@ -297,6 +297,9 @@ _NOWHERE = Obstacle(Reason.NOT_FOUND_IN_SOURCE, "none of the Application's sourc
 _VAGUE = (
     Reason.REPOSITORY_UNAVAILABLE,
     Reason.PINNED_REVISION,
+    Reason.DOWNLOAD_NOT_ALLOWED,
+    Reason.DOWNLOAD_FAILED,
+    Reason.CHART_NOT_FOUND,
     Reason.UNSUPPORTED_SOURCE,
     Reason.RENDER_FAILED,
     Reason.NOT_FOUND_IN_SOURCE,

@@ -226,8 +226,9 @@ class _View:
                     problems[place] = opened
                     continue
                 folder = folder_for(place)
-                identities[place], self._opened[folder] = opened.identity, opened
-                self._modes |= {f"{folder}/{path}": entry.mode for path, entry in opened.tree().items()}
+                found, tree = opened
+                identities[place], self._opened[folder] = found.identity, found
+                self._modes |= {f"{folder}/{path}": entry.mode for path, entry in tree.items()}
         self.tree = Tree(self._modes)
         self.mounts = replace(self.mounts, opened=identities, problems=problems)
 
@@ -263,11 +264,12 @@ class _View:
         return _Read(contents, refused)
 
 
-def _opened(place: Place, elsewhere: Elsewhere | None) -> Opened | Problem:
+def _opened(place: Place, elsewhere: Elsewhere | None) -> tuple[Opened, Mapping[str, Entry]] | Problem:
     if elsewhere is None:
         return Problem(Reason.UNSUPPORTED_SOURCE, f"{place} is elsewhere, and is not looked at")
     try:
-        return elsewhere.open(place)
+        opened = elsewhere.open(place)
+        return opened, opened.tree()
     except Unavailable as error:
         return Problem(error.reason, str(error))
     except GitopsBackupError as error:

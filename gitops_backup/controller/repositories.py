@@ -63,7 +63,7 @@ class Cluster(Protocol):
         """Ask for an Application."""
 
 
-_PERHAPS_LATER = frozenset({Reason.RENDER_FAILED, Reason.PROOF_FAILED})
+_PERHAPS_LATER = frozenset({Reason.RENDER_FAILED, Reason.PROOF_FAILED, Reason.DOWNLOAD_FAILED})
 _Asked = tuple[str, tuple[Part, ...], tuple[Part, ...]]
 
 

@@ -54,6 +54,9 @@ class Reason(StrEnum):
     ROLLED_BACK = "RolledBack"
     CONTESTED = "Contested"
     REPOSITORY_UNAVAILABLE = "RepositoryUnavailable"
+    DOWNLOAD_NOT_ALLOWED = "DownloadNotAllowed"
+    DOWNLOAD_FAILED = "DownloadFailed"
+    CHART_NOT_FOUND = "ChartNotFound"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,5 +209,17 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.REPOSITORY_UNAVAILABLE: Explanation(
         "The Git repository cannot be cloned, read or pushed to.",
         "Look at its URL, its credentials and its branch protection.",
+    ),
+    Reason.DOWNLOAD_NOT_ALLOWED: Explanation(
+        "The Application is rendered from a chart or a file that is not in Git, and nobody allowed its URL.",
+        "Add the URL, or the beginning of it, to download_prefixes.",
+    ),
+    Reason.DOWNLOAD_FAILED: Explanation(
+        "A chart or a value file that the Application names by a URL cannot be downloaded, or not be used.",
+        "Look at the URL, and at download_authfile; it is tried again.",
+    ),
+    Reason.CHART_NOT_FOUND: Explanation(
+        "The chart repository has no such chart, or no version of it that fits.",
+        "Look at the Application's repoURL, chart and targetRevision.",
     ),
 }

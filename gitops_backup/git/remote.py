@@ -19,6 +19,7 @@ from gitops_backup.process import Completed
 
 _BRANCHES = "refs/heads/"
 _TAGS = "refs/tags/"
+_PEELED = "^{}"
 _LENGTH_OF_SHA1 = 40
 
 
@@ -55,6 +56,19 @@ class Remote:
         if any(name == f"{_TAGS}{branch}" for _, name in found):
             raise TagInstead(f"{branch} is a tag of {self.url}, which cannot be pushed to")
         raise BranchMissing(f"{self.url} has no branch {branch}")
+
+    def has(self, branch: str) -> bool:
+        """Whether there is such a branch."""
+        return any(name == f"{_BRANCHES}{branch}" for _, name in self._listed(f"{_BRANCHES}{branch}"))
+
+    def tags(self, pattern: str = "*") -> dict[str, str]:
+        """The commits of the tags with names like this, by name."""
+        found: dict[str, str] = {}
+        for commit, name in self._listed(f"{_TAGS}{pattern}", f"{_TAGS}{pattern}{_PEELED}"):
+            tag = name.removeprefix(_TAGS)
+            # of a tag with a message, the commit is listed after the tag itself
+            found[tag.removesuffix(_PEELED)] = commit
+        return found
 
     def fetch(self, branch: str, *, into: Path) -> None:
         """Bring the branch's head into a clone, with its files and without its history."""
@@ -104,11 +118,11 @@ class Remote:
         if completed.returncode != 0:
             raise self._failure(completed) or CloneDamaged(one_line(completed.stderr))
 
-    def _fetch(self, branch: str, *options: str, into: Path) -> None:
+    def _fetch(self, branch: str, *options: str, into: Path, source: str | None = None) -> None:
         ref = f"{_BRANCHES}{branch}"
         flags = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", *options)
         completed = self.program.remote(
-            ["fetch", *flags, "--", self.url.address, f"+{ref}:{ref}"], url=self.url, clone=into
+            ["fetch", *flags, "--", self.url.address, f"+{source or ref}:{ref}"], url=self.url, clone=into
         )
         if completed.returncode != 0:
             raise self._failure(completed) or CloneDamaged(one_line(completed.stderr))
@@ -125,3 +139,18 @@ class Remote:
 
     def _failure(self, completed: Completed) -> GitopsBackupError | None:
         return failure(completed.stderr, url=self.url, has_credentials=self.program.has_credentials(self.url))
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedRemote(Remote):
+    """A repository of which one commit is looked at, in the place of a branch that stays where it is."""
+
+    commit: str
+
+    def head(self, branch: str) -> str:
+        """The commit."""
+        return self.commit
+
+    def fetch(self, branch: str, *, into: Path) -> None:
+        """Bring the commit into a clone, with its files and without its history."""
+        self._fetch(branch, "--depth=1", into=into, source=self.commit)

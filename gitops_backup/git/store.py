@@ -8,6 +8,7 @@ No two ever work on the same clone, and none waits for another.
 import fcntl
 import hashlib
 import itertools
+import re
 import shutil
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,13 +16,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from gitops_backup.domain.versions import Range, Version, newest
+from gitops_backup.errors import one_line
 from gitops_backup.git.branch import Branch, branch_name
 from gitops_backup.git.commits import Identity
 from gitops_backup.git.credentials import GitCredentials
+from gitops_backup.git.errors import BranchMissing
 from gitops_backup.git.program import GitProgram, check_version
-from gitops_backup.git.remote import Remote
+from gitops_backup.git.remote import PinnedRemote, Remote
 from gitops_backup.git.repository import RepositoryUrl
 from gitops_backup.git.signing import Signer
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_PINNED = "pinned"
 
 
 class GitStore:
@@ -77,19 +84,31 @@ class GitStore:
         """
         remote = Remote(self._program, RepositoryUrl.parse(url))
         name = branch_name(remote.default_branch() if branch in (None, "", "HEAD") else branch)
-        key = hashlib.sha256(f"{remote.url.key}\n{name}".encode()).hexdigest()[:24]
-        folder = self._clones / key
-        with self._lock:
-            opened = self._branches.pop(folder, None) or self._branch(name, remote, folder)
-            self._branches[folder] = opened
-            surplus = list(self._branches.items())[: max(0, len(self._branches) - self._most_clones)]
-            for other, _ in surplus:
-                del self._branches[other]
-        for other, unused in surplus:
-            if unused is not None:
-                unused.forget()
-            shutil.rmtree(other, ignore_errors=True)
-        return opened
+        return self._opened(name, remote, f"{remote.url.key}\n{name}")
+
+    def snapshot(self, url: str, revision: str) -> Branch:
+        """A revision of the repository at `url` to look at, as Argo CD reads it.
+
+        It is a branch, a tag, a commit by its whole name, or a range of versions, which tags are taken to be.
+        Raises what `open` raises.
+        """
+        if revision in ("", "HEAD") or revision.startswith("refs/heads/"):
+            return self.open(url, revision)
+        remote = Remote(self._program, RepositoryUrl.parse(url))
+        name = revision.removeprefix("refs/tags/")
+        if _COMMIT.fullmatch(revision):
+            commit: str | None = revision
+        elif Range.parse(name) is not None and Version.parse(name) is None:
+            tags = remote.tags()
+            commit = tags.get(newest(name, tags) or "")
+        else:
+            commit = remote.tags(branch_name(name)).get(name)
+            if commit is None or (name == revision and remote.has(name)):
+                return self.open(url, revision)
+        if commit is None:
+            raise BranchMissing(f"{remote.url} has no tag that fits {one_line(revision)}")
+        pinned = PinnedRemote(self._program, remote.url, commit)
+        return self._opened(_PINNED, pinned, f"{remote.url.key}\n\n{commit}")
 
     def use(self, credentials: Iterable[GitCredentials]) -> bool:
         """Use these credentials from now on, in place of others; whether they are others."""
@@ -107,6 +126,20 @@ class GitStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _opened(self, name: str, remote: Remote, what: str) -> Branch:
+        folder = self._clones / hashlib.sha256(what.encode()).hexdigest()[:24]
+        with self._lock:
+            opened = self._branches.pop(folder, None) or self._branch(name, remote, folder)
+            self._branches[folder] = opened
+            surplus = list(self._branches.items())[: max(0, len(self._branches) - self._most_clones)]
+            for other, _ in surplus:
+                del self._branches[other]
+        for other, unused in surplus:
+            if unused is not None:
+                unused.forget()
+            shutil.rmtree(other, ignore_errors=True)
+        return opened
 
     def _branch(self, name: str, remote: Remote, folder: Path) -> Branch:
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urljoin
 
 from gitops_backup.domain.images import DIGEST, Reference
 from gitops_backup.domain.reasons import Reason
@@ -24,10 +25,12 @@ from gitops_backup.registry.credentials import Credential, Credentials
 from gitops_backup.registry.failures import CopyFailed, Side, printable
 from gitops_backup.registry.locations import Endpoint, Locations
 from gitops_backup.registry.manifests import MEDIA_TYPES, InvalidManifest, Manifest, digest_of, parse
-from gitops_backup.registry.transport import Reply, Transport, Unreachable
+from gitops_backup.registry.transport import LARGEST_ANSWER, Reply, Transport, Unreachable
 
 _ACCEPT = ", ".join(MEDIA_TYPES)
 _NUMBER = re.compile(r"[0-9]{1,18}")
+_NEXT_PAGE = re.compile(r"<([^>]+)>\s*;\s*rel=\"?next\"?")
+_MOST_PAGES = 20
 _NO_HEAD = frozenset({405, 501})
 
 
@@ -140,11 +143,44 @@ class RegistryClient:
 
         One request, which is no pull. Raises `CopyFailed`.
         """
+        return self.blob(image, digest)
+
+    def blob(self, image: Reference, digest: str, *, largest: int = LARGEST_ANSWER) -> bytes | None:
+        """What this repository has under a digest, of at most `largest` bytes; None when it is not there.
+
+        One request, which is no pull. Raises `CopyFailed`.
+        """
         remote = self.remote(image)
-        reply = self._ask("GET", image, remote, f"/v2/{remote.endpoint.repository}/blobs/{digest}")
+        path = f"/v2/{remote.endpoint.repository}/blobs/{digest}"
+        reply = self._ask("GET", image, remote, path, largest=largest)
         if reply is not None and digest_of(reply.body, like=digest) != digest:
             raise self._mismatch(image.at(digest), remote, digest_of(reply.body, like=digest))
         return None if reply is None else reply.body
+
+    def tags(self, image: Reference) -> list[str]:
+        """The tags of the image's repository, as far as they come in a few pages; none where it is not there.
+
+        Raises `CopyFailed`.
+        """
+        remote = self.remote(image)
+        path = f"/v2/{remote.endpoint.repository}/tags/list"
+        found: list[str] = []
+        for _ in range(_MOST_PAGES):
+            reply = self._ask("GET", image, remote, path)
+            if reply is None:
+                break
+            try:
+                found += [str(tag) for tag in json.loads(reply.body)["tags"] or ()]
+            except (ValueError, RecursionError, KeyError, TypeError) as error:
+                what = f"lists the tags of {image} in a form that is not known"
+                raise self._failed(self.side.unavailable, what, remote) from error
+            following = _NEXT_PAGE.search(reply.headers.get("Link", ""))
+            if following is None:
+                break
+            path = urljoin(path, following[1])
+            if not path.startswith("/v2/"):
+                break
+        return found
 
     def metered(self, image: Reference) -> bool:
         """Whether the registry was seen to count pulls, for the account that this image is asked for with."""
@@ -169,10 +205,12 @@ class RegistryClient:
         """Close the kept connections."""
         self._transport.close()
 
-    def _ask(self, method: str, image: Reference, remote: Remote, path: str) -> Reply | None:
+    def _ask(
+        self, method: str, image: Reference, remote: Remote, path: str, *, largest: int = LARGEST_ANSWER
+    ) -> Reply | None:
         self._cooldowns.check(remote.account, self.side)
         try:
-            reply = self._authenticated(method, remote, path)
+            reply = self._authenticated(method, remote, path, largest)
         except Unreachable as error:
             raise self._failed(
                 self.side.unavailable, f"cannot be asked for {image}: {error.message}", remote
@@ -188,15 +226,15 @@ class RegistryClient:
             return reply
         raise self._refusal(reply, str(image), remote)
 
-    def _authenticated(self, method: str, remote: Remote, path: str) -> Reply:
+    def _authenticated(self, method: str, remote: Remote, path: str, largest: int) -> Reply:
         sent = self._answers.prepared(remote.endpoint, remote.credential)
-        reply = self._transport.call(method, remote.endpoint, path, _headers(sent))
+        reply = self._transport.call(method, remote.endpoint, path, _headers(sent), largest=largest)
         if reply.status != 401 or reply.elsewhere:
             return reply
         answer = self._answers.answer(reply, remote.endpoint, remote.credential)
         if answer is None or answer == sent:
             return reply
-        return self._transport.call(method, remote.endpoint, path, _headers(answer))
+        return self._transport.call(method, remote.endpoint, path, _headers(answer), largest=largest)
 
     def _refusal(self, reply: Reply, what: str, remote: Remote) -> CopyFailed:
         codes, said = _errors(reply)

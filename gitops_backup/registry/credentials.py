@@ -88,7 +88,13 @@ class Authfile:
 
     def lookup(self, image: Reference) -> Credential | None:
         """The credential of the longest key that the image's name lies at or below."""
-        return next((self.entries[p] for p in prefixes(image) if p in self.entries), None)
+        return self.named(image.name)
+
+    def named(self, name: str) -> Credential | None:
+        """The credential of the longest key that a name lies at or below: a host, and a path there."""
+        while name and name not in self.entries:
+            name = name.rpartition("/")[0]
+        return self.entries.get(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,12 +47,16 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The repository as it is asked for: the host that serves the API, and the path there."""
+    """The repository as it is asked for: the host that serves the API, and the path there.
+
+    `insecure` allows plain HTTP, and TLS that is not verified; `plain` allows the first alone.
+    """
 
     host: str
     repository: str
     insecure: bool = False
     ca: Path | None = None
+    plain: bool = False
 
 
 class Locations:
@@ -74,6 +78,19 @@ class Locations:
             raise UsageError(f"the location {place} of {image.name} is a host without a repository")
         host = _API_HOSTS.get(host, host)
         return Endpoint(host, repository, entry.insecure, entry.ca) if entry else Endpoint(host, repository)
+
+    def server(self, host: str, path: str, *, plain: bool) -> Endpoint:
+        """How a server is talked to that is no registry, at a path: as a registry there would be.
+
+        `plain` says that its URL is one of plain HTTP.
+        """
+        name = f"{host}/{path.strip('/')}"
+        while name and name not in self._entries:
+            name = name.rpartition("/")[0]
+        entry = self._entries.get(name)
+        if entry is None:
+            return Endpoint(host, path, plain=plain)
+        return Endpoint(host, path, entry.insecure, entry.ca, plain)
 
     def concurrency(self) -> dict[str, int]:
         """How many copies at a time each host may be used by; the lowest number where entries share one."""

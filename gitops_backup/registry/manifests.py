@@ -9,7 +9,7 @@ as an image is refused (CVE-2021-41190), and so is one that would make us ask fo
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gitops_backup.domain.images import DIGEST
@@ -45,6 +45,7 @@ class Blob:
 
     digest: str
     size: int
+    media_type: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def _blob(entry: Mapping[str, Any]) -> Blob:
         raise InvalidManifest("the manifest names something by what is no digest")
     if not isinstance(size, int) or size < 0:
         raise InvalidManifest("the manifest names something without its size")
-    return Blob(digest, size)
+    return Blob(digest, size, str(entry.get("mediaType", "")))
 
 
 def _platform(entry: Mapping[str, Any]) -> str | None:

@@ -74,17 +74,28 @@ class Transport:
         self._schemes: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def call(self, method: str, endpoint: Endpoint, path: str, headers: Mapping[str, str]) -> Reply:
-        """The endpoint's answer to a request for `path`, after redirects. Raises `Unreachable`."""
+    def call(
+        self,
+        method: str,
+        endpoint: Endpoint,
+        path: str,
+        headers: Mapping[str, str],
+        *,
+        largest: int = LARGEST_ANSWER,
+    ) -> Reply:
+        """The endpoint's answer to a request for `path`, after redirects, of at most `largest` bytes.
+
+        Raises `Unreachable`.
+        """
         if not endpoint.insecure:
-            return self._follow(method, f"https://{endpoint.host}{path}", endpoint, headers)
+            return self._follow(method, f"https://{endpoint.host}{path}", endpoint, headers, largest)
         known = self._schemes.get(endpoint.host)
         if known is None:
             try:
-                return self._remembered("https", method, endpoint, path, headers)
+                return self._remembered("https", method, endpoint, path, headers, largest)
             except Unreachable:
                 known = "http"
-        return self._remembered(known, method, endpoint, path, headers)
+        return self._remembered(known, method, endpoint, path, headers, largest)
 
     def visit(
         self,
@@ -101,6 +112,13 @@ class Transport:
         """
         return self._send(method, _trusted("", url, endpoint), endpoint, headers, body)
 
+    def download(self, url: str, endpoint: Endpoint, *, headers: Mapping[str, str], largest: int) -> Reply:
+        """What is at a URL of the endpoint's, of at most `largest` bytes, after redirects.
+
+        Raises `Unreachable`.
+        """
+        return self._follow("GET", _trusted("", url, endpoint), endpoint, headers, largest)
+
     def close(self) -> None:
         """Close the kept connections."""
         with self._lock:
@@ -109,20 +127,33 @@ class Transport:
             pool.clear()
 
     def _remembered(
-        self, scheme: str, method: str, endpoint: Endpoint, path: str, headers: Mapping[str, str]
+        self,
+        scheme: str,
+        method: str,
+        endpoint: Endpoint,
+        path: str,
+        headers: Mapping[str, str],
+        largest: int,
     ) -> Reply:
         try:
-            reply = self._follow(method, f"{scheme}://{endpoint.host}{path}", endpoint, headers)
+            reply = self._follow(method, f"{scheme}://{endpoint.host}{path}", endpoint, headers, largest)
         except Unreachable:
             self._schemes.pop(endpoint.host, None)
             raise
         self._schemes[endpoint.host] = scheme
         return reply
 
-    def _follow(self, method: str, url: str, endpoint: Endpoint, headers: Mapping[str, str]) -> Reply:
+    def _follow(
+        self,
+        method: str,
+        url: str,
+        endpoint: Endpoint,
+        headers: Mapping[str, str],
+        largest: int,
+    ) -> Reply:
         origin = _origin(url)
         for _ in range(_MOST_REDIRECTS):
-            reply = self._send(method, url, endpoint, headers, None)
+            reply = self._send(method, url, endpoint, headers, None, largest)
             target = reply.headers.get("Location")
             if reply.status not in _REDIRECTS or target is None:
                 return replace(reply, elsewhere=_origin(url) != origin)
@@ -132,7 +163,13 @@ class Transport:
         raise Unreachable(f"more than {_MOST_REDIRECTS} redirects, the last to {printable(url)}")
 
     def _send(
-        self, method: str, url: str, endpoint: Endpoint, headers: Mapping[str, str], body: bytes | None
+        self,
+        method: str,
+        url: str,
+        endpoint: Endpoint,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        largest: int = LARGEST_ANSWER,
     ) -> Reply:
         try:
             response = self._pool(url, endpoint).request(
@@ -152,7 +189,7 @@ class Transport:
                 raise Unreachable(f"no answer within {self._seconds:g} s") from error
             raise Unreachable(_plain(error)) from error
         try:
-            return Reply(response.status, response.headers, self._read(method, response))
+            return Reply(response.status, response.headers, self._read(method, response, largest))
         except AnswerTimeout as error:
             raise Unreachable(f"the answer did not end within {self._seconds:g} s") from error
         except (HTTPError, OSError) as error:
@@ -163,7 +200,7 @@ class Transport:
                 response.close()
             response.release_conn()
 
-    def _read(self, method: str, response: urllib3.BaseHTTPResponse) -> bytes:
+    def _read(self, method: str, response: urllib3.BaseHTTPResponse, largest: int) -> bytes:
         if method == "HEAD":
             response.drain_conn()
             return b""
@@ -171,8 +208,8 @@ class Transport:
         body = bytearray()
         while part := response.read1(_CHUNK, decode_content=False):
             body += part
-            if len(body) > LARGEST_ANSWER:
-                raise Unreachable(f"the answer is larger than {LARGEST_ANSWER // 1024 // 1024} MiB")
+            if len(body) > largest:
+                raise Unreachable(f"the answer is larger than {largest // 1024 // 1024} MiB")
             if self._clock() > deadline:
                 raise Unreachable(f"the answer did not end within {self._seconds:g} s")
         return bytes(body)
@@ -243,7 +280,7 @@ def _trusted(base: str, url: str, endpoint: Endpoint) -> str:
         parts = urlsplit(joined)
     except ValueError as error:
         raise Unreachable(f"it names {printable(url)}, which is no address") from error
-    if parts.scheme == "https" or (parts.scheme == "http" and endpoint.insecure):
+    if parts.scheme == "https" or (parts.scheme == "http" and (endpoint.insecure or endpoint.plain)):
         return joined
     raise Unreachable(f"it names {printable(url)}, which is not an https:// address")
 

@@ -4,6 +4,8 @@ It keeps everything in memory. Where it wants a password, that is checked agains
 that it knows; the hash's cost is the least there is, as it is computed anew for every request.
 """
 
+import hashlib
+import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -24,6 +26,7 @@ from gitops_backup.sandbox.tiny_images import MANIFEST_TYPES, tiny_image
 USER_AGENT = "sandbox"
 
 _ACCEPT = {"Accept": ", ".join(MANIFEST_TYPES)}
+_OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONNECTIONS = 16
 _LEAST_COST = 4
 _REQUEST = re.compile(
@@ -107,6 +110,23 @@ class Registry:
         for manifest in image.manifests:
             self.push_manifest(repository, manifest.digest, manifest.content, media_type=manifest.media_type)
         return self.push_manifest(repository, tag, image.top.content, media_type=image.top.media_type)
+
+    def push_chart(self, repository: str, tag: str, archive: bytes) -> str:
+        """Push a Helm chart's archive as Helm does, and return the tag's digest."""
+        config = b"{}"
+        described = {}
+        for name, blob in (("config", config), ("chart.content", archive)):
+            digest = f"sha256:{hashlib.sha256(blob).hexdigest()}"
+            self._push_blob(repository, digest, blob)
+            kind = f"application/vnd.cncf.helm.{name}.v1{'+json' if name == 'config' else '.tar+gzip'}"
+            described[name] = {"mediaType": kind, "digest": digest, "size": len(blob)}
+        manifest = {
+            "schemaVersion": 2,
+            "config": described["config"],
+            "layers": [described["chart.content"]],
+        }
+        content = json.dumps(manifest).encode()
+        return self.push_manifest(repository, tag, content, media_type=_OCI_MANIFEST)
 
     def push_manifest(self, repository: str, reference: str, content: bytes, *, media_type: str) -> str:
         """Push a manifest as it is, under a tag or its digest, and return its digest."""

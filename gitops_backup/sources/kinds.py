@@ -19,9 +19,7 @@ class SourceKind(StrEnum):
     HELM = "Helm"
     PLUGIN = "Plugin"
     CHART_REPOSITORY = "ChartRepository"
-    """A Helm chart from a chart repository, which is not in Git."""
-    OCI_ARTIFACT = "OciArtifact"
-    """A chart or manifests from a registry, which are not in Git."""
+    """A Helm chart from a chart repository or a registry, which is not in Git."""
     VALUES_ONLY = "ValuesOnly"
     """A repository without a path, which other sources may refer to, and which has no manifests itself."""
     CONTRADICTION = "Contradiction"
@@ -30,10 +28,8 @@ class SourceKind(StrEnum):
 
 def kind_of_source(application: Application, source: Source, *, folder: str, tree: Tree) -> SourceKind:
     """The kind of a source whose folder in the tree is `folder`, with what parameter files say merged in."""
-    if source.chart:
+    if source.chart or source.repo_url.startswith("oci://"):
         return SourceKind.CHART_REPOSITORY
-    if source.repo_url.startswith("oci://"):
-        return SourceKind.OCI_ARTIFACT
     if not source.path:
         return SourceKind.VALUES_ONLY
     if len(source.blocks) > 1:

@@ -17,6 +17,7 @@ from gitops_backup.sources.applications import (
     writable_branch,
 )
 from gitops_backup.sources.applicationsets.sets import ApplicationSet
+from gitops_backup.sources.places import Place
 
 _MOST_NAMED = 5
 
@@ -27,15 +28,15 @@ class UnknownOrigin(GitopsBackupError):
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """Applications with those of their sources that are in the repository at hand.
+    """Applications that deploy from the repository at hand.
 
-    All their sources name it by one URL, and follow its default branch where they follow a branch. `others`
-    is how many Applications have no source in it; `problems` says what is not known of those that have.
+    All their sources in it name it by one URL, and follow its default branch where they follow a branch;
+    `places` are theirs. `others` is how many Applications have no source in it.
     """
 
     applications: tuple[Application, ...]
+    places: frozenset[Place]
     others: int
-    problems: tuple[str, ...]
 
 
 def urls_of(
@@ -65,13 +66,14 @@ def urls_of(
 def local(applications: Sequence[Application], here: Sequence[str]) -> Local:
     """The Applications that deploy from the repository with these URLs."""
     kept: list[Application] = []
-    problems: list[str] = []
+    places: set[Place] = set()
     for application in applications:
-        sources = tuple(_localised(s, here[0]) for s in application.sources if _in_git(s) and _is(s, here))
-        if sources:
+        found = {s.index: _localised(s, here[0]) for s in application.sources if _in_git(s) and _is(s, here)}
+        if found:
+            sources = tuple(found.get(source.index, source) for source in application.sources)
             kept.append(replace(application, sources=sources))
-            problems += _unlooked(application, here)
-    return Local(tuple(kept), len(applications) - len(kept), tuple(problems))
+            places |= set(map(Place.of, found.values()))
+    return Local(tuple(kept), frozenset(places), len(applications) - len(kept))
 
 
 def _in_git(source: Source) -> bool:
@@ -88,14 +90,6 @@ def _localised(source: Source, url: str) -> Source:
     except PinnedRevision:
         return replace(source, repo_url=url)
     return replace(source, repo_url=url, target_revision="")
-
-
-def _unlooked(application: Application, here: Sequence[str]) -> Iterable[str]:
-    for source in application.sources:
-        if not (_in_git(source) and _is(source, here)):
-            what = f"the chart {source.chart} of {source.repository}" if source.chart else source.repository
-            who = f"{application.namespace}/{application.name}"
-            yield f"{who}: its source {one_line(what)} is not in this repository, and is not looked at"
 
 
 def _place(url: str) -> tuple[str, str]:

@@ -48,7 +48,8 @@ class Place:
     @classmethod
     def of(cls, source: Source) -> Self:
         """The place of a source itself."""
-        kind = PlaceKind.CHART if source.chart else PlaceKind.COMMIT
+        in_git = not source.chart and not source.repo_url.startswith("oci://")
+        kind = PlaceKind.COMMIT if in_git else PlaceKind.CHART
         return cls(kind, source.repo_url, source.target_revision, source.chart)
 
     @classmethod
@@ -65,7 +66,7 @@ class Place:
         """As it may stand in a message."""
         where = one_line(self.repository)
         revision = f" {one_line(self.revision)}" if self.revision else ""
-        if self.kind == PlaceKind.CHART:
+        if self.kind == PlaceKind.CHART and self.chart:
             return f"the chart {one_line(self.chart)}{revision} of {where}"
         return f"{where}{' at' if revision else ''}{revision}"
 

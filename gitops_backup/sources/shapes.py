@@ -269,7 +269,6 @@ _WRITABLE = frozenset(
 )
 _NAMES = {
     SourceKind.PLUGIN: "rendered by a config management plugin from {path}",
-    SourceKind.OCI_ARTIFACT: "an OCI artifact, which is not in Git",
     SourceKind.VALUES_ONLY: "a repository without a path, which has no manifests of its own",
     SourceKind.CONTRADICTION: "of two kinds at once, which Argo CD refuses",
 }

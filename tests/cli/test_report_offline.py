@@ -455,8 +455,9 @@ def test_a_source_that_is_elsewhere_is_no_success(environment: dict[str, str], t
     answer = _report(environment, tree, "--exit-code")
     assert answer.code == 1
     assert (
-        "! argocd/app: its source the chart redis of https://charts.example is not in this repository,"
-        " and is not looked at\n"
+        "! argocd/app: the chart redis 1.0.0 of https://charts.example may not be downloaded:"
+        " https://charts.example is below none of the setting download_prefixes"
+        " (add https://charts.example, or a path there, to download_prefixes)\n"
     ) in answer.out
 
 

@@ -36,7 +36,7 @@ def _source(url: str = _SHOP, **more: Any) -> dict[str, Any]:
 def test_one_repository_has_many_urls(remote: str) -> None:
     """Host and path tell."""
     found = _local([_application(_source()), _application(_source(f"{_SHOP}-2"))], [remote], handed_in=False)
-    assert (len(found.applications), found.others, found.problems) == (1, 1, ())
+    assert (len(found.applications), found.others) == (1, 1)
 
 
 def test_all_sources_name_it_alike_and_follow_one_branch() -> None:
@@ -59,13 +59,10 @@ def test_the_only_repository_is_the_one(remotes: list[str], handed_in: bool) -> 
     """Where nothing says otherwise, or somebody says so."""
     chart = {"repoURL": "https://charts.example", "chart": "redis", "targetRevision": "1"}
     found = _local([_application(_source(), chart)], remotes, handed_in=handed_in)
-    assert [len(each.sources) for each in found.applications] == [1]
-    assert found.problems == (
-        (
-            "argocd/a: its source the chart redis of https://charts.example is not in this repository,"
-            " and is not looked at"
-        ),
-    )
+    assert [[source.repo_url for source in each.sources] for each in found.applications] == [
+        [_SHOP, "https://charts.example"]
+    ]
+    assert [place.url for place in found.places] == [_SHOP]
 
 
 @pytest.mark.parametrize(

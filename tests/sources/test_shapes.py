@@ -116,7 +116,6 @@ UNSUPPORTED: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
         {},
         "of two kinds at once, which Argo CD refuses",
     ),
-    "an OCI artifact": ({"repoURL": "oci://x/y"}, {}, "an OCI artifact, which is not in Git"),
     "values for others": (
         {"ref": "values", "path": ""},
         {},
