@@ -28,10 +28,11 @@ from gitops_backup.controller.reading import (
     read_sources,
 )
 from gitops_backup.controller.shaping import Shaping, Shown, Unknown
+from gitops_backup.controller.succession import Succession
 from gitops_backup.controller.waiting import awaited
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
-from gitops_backup.sources.applications import Application, Source
+from gitops_backup.sources.applications import Application
 from gitops_backup.sources.mounts import Mounts
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import Refused, Replaced, Replacement
@@ -112,11 +113,11 @@ def draft(
     """
     outcomes = outcomes or Outcomes()
     reading = read_sources(branch, commit, parts, readers, elsewhere=elsewhere, outcomes=outcomes)
-    drafting = _Drafting(commit, reading, renderer=renderer, outcomes=outcomes, families=families)
+    drafting = _Drafting(commit, reading, renderer=renderer, families=families)
     refused: dict[ImageChange, Left] = {}
     while True:
         made = drafting.edited([part.without(refused) for part in parts])
-        shown = drafting.shown(made, (*parts, *readers))
+        shown = drafting.shown(made)
         if not shown.odd:
             made.left += refused.values()
             asked = ((each.application, each.workload, each.container) for each in made.edited)
@@ -140,19 +141,13 @@ class _Drafting:
     """All edits of a commit, and what renderings show of them; what is known is not worked out again."""
 
     def __init__(
-        self,
-        commit: str,
-        reading: Reading,
-        *,
-        renderer: Renderer,
-        outcomes: Outcomes,
-        families: Sequence[Family],
+        self, commit: str, reading: Reading, *, renderer: Renderer, families: Sequence[Family]
     ) -> None:
         self._commit = commit
         self._families = families
         self._reading = reading
-        self._known = Shaping(outcomes, known_only=True)
-        self._shaping = Shaping(outcomes)
+        self._known = Shaping(known_only=True)
+        self._shaping = Shaping()
         self._here = Surroundings(
             reading.tree, reading.contents, reading.mounts, renderer, shared=reading.shared
         )
@@ -161,32 +156,28 @@ class _Drafting:
         """What is due, edited: one part after the other where they share files, side by side elsewhere."""
         copies = {due.change.source: str(due.change.backup) for part in parts for due in part.due}
         here = replace(self._here, copies=copies)
-        made: dict[int, Draft] = {}
-        later: list[list[int]] = []
 
-        def edit(numbers: Sequence[int], shaping: Shaping) -> Draft:
-            editing = _Editing(self._reading, shaping, here, Draft(self._commit))
-            for number in numbers:
-                editing.edit(number, parts[number])
+        def edit(number: int, contents: Edited, anew: bool) -> Draft:
+            shaping = self._shaping if anew else self._known
+            editing = _Editing(self._reading, shaping, here, contents, Draft(self._commit))
+            editing.edit(number, parts[number])
             return editing.made
 
-        for group in independent(len(parts), self._reading):
-            try:
-                made[group[0]] = edit(group, self._known)
-            except Unknown:
-                later.append(group)
-        numbers = (number for group in later for number in group)
-        self._reading.contents.load(path for number in numbers for path in self._reading.paths(number))
         with ThreadPoolExecutor(RENDERED_AT_A_TIME) as pool:
-            drafts = pool.map(lambda group: edit(group, self._shaping), later)
-            made |= {group[0]: each for group, each in zip(later, drafts, strict=True)}
-        together = _together(self._commit, [made[number] for number in sorted(made)])
+            succession = Succession(
+                self._reading.contents,
+                edit=edit,
+                paths=self._reading.paths,
+                pool=pool,
+                at_a_time=RENDERED_AT_A_TIME,
+            )
+            together = _together(self._commit, succession.of(independent(len(parts), self._reading)))
         due = {each.change: each for part in parts for each in part.due}
         for family in self._families:
             _edit_family(together, family, due, here)
         return together
 
-    def shown(self, made: Draft, parts: Sequence[Part]) -> _Shown:
+    def shown(self, made: Draft) -> _Shown:
         """What becomes of each Application that is rendered from a file that changes.
 
         Edits of files from which one is rendered that would change in more than copies are odd.
@@ -199,11 +190,11 @@ class _Drafting:
             for read in self._reading.reads
             if read.rendered
             and read.paths & made.files.keys()
-            and _name(parts[read.number].application) not in made.generated
+            and _name(read.subject.application) not in made.generated
         ]
 
         def show(read: Read, shaping: Shaping) -> Shown:
-            return shaping.show(parts[read.number].application, read.source, before, after)
+            return shaping.show(read.subject, before, after)
 
         known: dict[int, Shown] = {}
         for number, read in enumerate(touched):
@@ -217,7 +208,7 @@ class _Drafting:
         found = _Shown()
         for number, read in enumerate(touched):
             found.along += known[number].along
-            found.odd |= _odd(made, read, parts[read.number].application, known[number])
+            found.odd |= _odd(made, read, known[number])
         return found
 
 
@@ -258,26 +249,29 @@ def _name(application: Application) -> str:
     return f"{application.namespace}/{application.name}"
 
 
-def _odd(made: Draft, read: Read, application: Application, shown: Shown) -> dict[ImageChange, Left]:
+def _odd(made: Draft, read: Read, shown: Shown) -> dict[ImageChange, Left]:
     """The changes in the files of a source, if what is shown of it speaks against them."""
     found: dict[ImageChange, Left] = {}
     for change in made.edited if shown.problem is not None else ():
         path = made.places[change].path
         if path in read.paths:
-            who = f"the Application {_name(application)}"
+            who = f"the Application {_name(read.subject.application)}"
             message = f"{one_line(path)} is read for {who}, too: {shown.problem}"
             found[change] = Left(change, Reason.PROOF_FAILED, message, shown.difference)
     return found
 
 
 class _Editing:
-    """One edit after the other, each on what the ones before have made of the files."""
+    """The edit of one part, on what the ones before have made of the files."""
 
-    def __init__(self, reading: Reading, shaping: Shaping, here: Surroundings, made: Draft) -> None:
+    def __init__(
+        self, reading: Reading, shaping: Shaping, here: Surroundings, contents: Edited, made: Draft
+    ) -> None:
         self._reading = reading
         self._shaping = shaping
         self._before = here
-        self._contents = Edited(here.contents)
+        self._edited_before = contents.edits.keys()
+        self._contents = Edited(contents)
         self._now = replace(here, contents=self._contents)
         self.made = made
 
@@ -294,8 +288,9 @@ class _Editing:
             ]
             if not open_ones:
                 break
-            result = self._shaping.edit(part.application, source, open_ones, self._now)
-            in_passing = self._in_passing(number, part.application, source, result.done)
+            read = self._reading.of(number, source)
+            result = self._shaping.edit(read.subject, open_ones, self._now)
+            in_passing = self._in_passing(read, result.done)
             self._contents.update(result.edits)
             self.made.files.update(result.edits)
             for replaced in (*result.replaced, *in_passing):
@@ -312,13 +307,12 @@ class _Editing:
                 reason = awaited(refusal.reason, part)
                 self.made.left.append(Left(change, reason, explained, refusal.difference))
 
-    def _in_passing(
-        self, number: int, application: Application, source: Source, done: Sequence[Replacement]
-    ) -> Sequence[Replaced]:
+    def _in_passing(self, read: Read, done: Sequence[Replacement]) -> Sequence[Replaced]:
         """Those of what is done that the commit itself does, by an edit for another Application."""
-        if not done or self.made.files.keys().isdisjoint(self._reading.paths(number)):
+        edited = self._edited_before | self._contents.edits.keys()
+        if not done or edited.isdisjoint(read.paths):
             return ()
-        return self._shaping.edit(application, source, done, self._before).replaced
+        return self._shaping.edit(read.subject, done, self._before).replaced
 
 
 def _elsewhere(refusal: Refused) -> bool:

@@ -24,7 +24,7 @@ _VARIANTS = 4
 _PER_OUTCOME = 1500
 _PER_ANSWER = 200
 
-_Subject: TypeAlias = tuple[Application, Source]
+_Subject: TypeAlias = tuple[Application, Source, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,8 @@ class Outcomes:
 
     def of(self, application: Application, source: Source) -> Known:
         """What is known of a source of an Application."""
-        subject = application, source
+        # what a source says as it is takes no part in comparisons
+        subject = application, source, repr([each.said for each in (*application.sources, source)])
         with self._lock:
             known = self._known.get(subject)
             if known is None:

@@ -6,7 +6,7 @@ opened once, however many sources are rendered from it.
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import filterfalse
@@ -16,7 +16,7 @@ from gitops_backup.controller.contents import Contents, Files
 from gitops_backup.controller.evidence import Surroundings
 from gitops_backup.controller.outcomes import Outcomes
 from gitops_backup.controller.parts import Part
-from gitops_backup.controller.shaping import Named, Naming
+from gitops_backup.controller.shaping import Named, Naming, Subject
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.applications import Source
@@ -97,7 +97,7 @@ class Read(NamedTuple):
     """The files that a source of the part of this number is read from; `rendered` if it takes a renderer."""
 
     number: int
-    source: Source
+    subject: Subject
     paths: frozenset[str]
     rendered: bool
 
@@ -117,18 +117,22 @@ class Reading:
         counts = Counter(path for read in reads for path in read.paths)
         several = (path for path, count in counts.items() if count > 1 and not is_mounted(path))
         self.shared = frozenset(several)
-        self._by_number: dict[int, frozenset[str]] = {}
+        self._by_number: dict[int, dict[int, Read]] = {}
         for read in reads:
-            self._by_number[read.number] = self._by_number.get(read.number, frozenset()) | read.paths
+            self._by_number.setdefault(read.number, {})[read.subject.source.index] = read
 
     @property
     def refused(self) -> Mapping[str, str]:
         """Why a path could not be read."""
         return self.contents.refused
 
-    def paths(self, number: int) -> frozenset[str]:
+    def of(self, number: int, source: Source) -> Read:
+        """What is read of a source of the part of this number."""
+        return self._by_number[number][source.index]
+
+    def paths(self, number: int) -> Iterator[str]:
         """The files that the part of this number is read from."""
-        return self._by_number.get(number, frozenset())
+        return (path for read in self._by_number.get(number, {}).values() for path in read.paths)
 
 
 def read_sources(
@@ -149,19 +153,20 @@ def read_sources(
     outcomes = outcomes or Outcomes()
     view = _View(branch, commit, here=(place for part in everybody for place in part.places_here))
     contents = Contents(view.paths, identify=view.identity, read=view.read)
-    open_ones = [
-        (number, source, Naming(outcomes, part.application, source))
+    subjects = (
+        (number, Subject.of(part.application, source, outcomes))
         for number, part in enumerate(everybody)
         for source in part.sources
-    ]
+    )
+    open_ones = [(number, subject, Naming(subject)) for number, subject in subjects]
     reads: list[Read] = []
     found: list[tuple[Naming, ToRead]] = []
     while open_ones:
         here = Surroundings(view.tree, contents.loaded, view.mounts)
         unknown: set[str] = set()
         places: set[Place] = set()
-        again: list[tuple[int, Source, Naming]] = []
-        for number, source, naming in open_ones:
+        again: list[tuple[int, Subject, Naming]] = []
+        for number, subject, naming in open_ones:
             known = naming.recall(here)
             if known is not None:
                 contents.refused |= known.refused
@@ -174,11 +179,11 @@ def read_sources(
                 places |= named.places
                 unknown |= new if relevant else set()
                 if named.places or (new and named.rendered):
-                    again.append((number, source, naming))
+                    again.append((number, subject, naming))
                     continue
                 found.append((naming, named))
             if relevant:
-                reads.append(Read(number, source, named.paths, named.rendered))
+                reads.append(Read(number, subject, named.paths, named.rendered))
         if places:
             view.open(places, elsewhere)
         contents.load(unknown)
@@ -186,6 +191,7 @@ def read_sources(
     for naming, named in found:
         refused = {path: contents.refused[path] for path in named.paths if path in contents.refused}
         naming.keep(Named(named, refused))
+    reads.sort(key=lambda read: (read.number, read.subject.source.index))
     return Reading(view.tree, view.mounts, contents, reads)
 
 

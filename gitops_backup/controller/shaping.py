@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from gitops_backup.controller.along import Along, along_of_proof
 from gitops_backup.controller.evidence import Surroundings, Witness
@@ -47,18 +47,30 @@ class Shown:
     difference: str = ""
 
 
+class Subject(NamedTuple):
+    """A source of an Application, without what changes by itself, and what is known of it."""
+
+    application: Application
+    source: Source
+    known: Known
+
+    @classmethod
+    def of(cls, application: Application, source: Source, outcomes: Outcomes) -> Self:
+        """The source, as what came of it earlier is kept for it."""
+        specified = application.specified()
+        return cls(specified, source, outcomes.of(specified, source))
+
+
 class Naming:
     """How it is found out which files a source is read from: the contents of some name further ones."""
 
-    def __init__(self, outcomes: Outcomes, application: Application, source: Source) -> None:
-        self._application = application.specified()
-        self._source = source
-        self._known = outcomes.of(self._application, source)
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
         self._witness: Witness | None = None
 
     def recall(self, here: Surroundings) -> Named | None:
         """All of them, where that is known."""
-        kept = self._known.recall(_FILES, [here])
+        kept = self._subject.known.recall(_FILES, [here])
         named: Named | None = kept.came if kept is not None else None
         return named
 
@@ -66,33 +78,30 @@ class Naming:
         """Those that are named by the contents which are here."""
         witness = self._witness = Witness(here)
         return files_to_read(
-            self._application, self._source, witness.tree, witness.contents, mounts=witness.mounts
+            self._subject.application,
+            self._subject.source,
+            witness.tree,
+            witness.contents,
+            mounts=witness.mounts,
         )
 
     def keep(self, named: Named) -> None:
         """Take what was asked for last for all of them."""
         if self._witness is not None:
             self._witness.look_at(named.to_read.paths)
-            self._known.keep(_FILES, named, [self._witness.evidence()])
+            self._subject.known.keep(_FILES, named, [self._witness.evidence()])
 
 
 class Shaping:
     """Edits and proofs. With `known_only`, those that have to be worked out raise `Unknown`."""
 
-    def __init__(self, outcomes: Outcomes, *, known_only: bool = False) -> None:
-        self._outcomes = outcomes
+    def __init__(self, *, known_only: bool = False) -> None:
         self._known_only = known_only
 
-    def edit(
-        self,
-        application: Application,
-        source: Source,
-        replacements: Sequence[Replacement],
-        here: Surroundings,
-    ) -> ShapeResult:
+    def edit(self, subject: Subject, replacements: Sequence[Replacement], here: Surroundings) -> ShapeResult:
         """What is to change in a source; see `edit_source`."""
-        application = application.specified()
-        known, asked = self._outcomes.of(application, source), (_EDIT, tuple(replacements))
+        application, source, known = subject
+        asked = _EDIT, tuple(replacements)
         kept = self._recalled(known, asked, [here])
         if kept is not None:
             packed: _Packed = kept
@@ -115,12 +124,9 @@ class Shaping:
             known.keep(asked, packed, [witness.evidence()], size=packed.size)
         return result
 
-    def show(
-        self, application: Application, source: Source, before: Surroundings, after: Surroundings
-    ) -> Shown:
+    def show(self, subject: Subject, before: Surroundings, after: Surroundings) -> Shown:
         """What would become of a source from one commit to another; the copies are those of the first."""
-        application = application.specified()
-        known = self._outcomes.of(application, source)
+        application, source, known = subject
         kept = self._recalled(known, _PROOF, [before, after])
         if kept is not None:
             shown: Shown = kept

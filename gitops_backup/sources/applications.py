@@ -223,6 +223,7 @@ class Application:
             revisions=(),
             refresh_pending=False,
             syncing=False,
+            failure="",
         )
 
     def source_type(self, source: Source) -> str:

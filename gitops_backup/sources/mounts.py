@@ -54,8 +54,8 @@ class Mounts:
 
     def problem(self, places: Iterable[Place]) -> Problem | None:
         """What is wrong with one of these places, if anything is."""
-        found = (self.problems[place] for place in sorted(places, key=str) if place in self.problems)
-        return next(found, None)
+        wrong = [place for place in places if place in self.problems]
+        return self.problems[min(wrong, key=str)] if wrong else None
 
 
 def folder_for(place: Place) -> str:
