@@ -239,10 +239,12 @@ def _edit_family(
     for change, replaced in result.replaced.items():
         made.edited.append(change)
         made.places[change] = Written(replaced.path, replaced.line)
+    made.done += result.done
     for change, refusal in result.refused.items():
         message = f"{left[change].message}: {refusal.message}"
         left[change] = Left(change, refusal.reason, message, refusal.difference)
-    made.left = [left.get(each.change, each) for each in made.left if each.change not in result.replaced]
+    settled = {*result.replaced, *result.done}
+    made.left = [left.get(each.change, each) for each in made.left if each.change not in settled]
 
 
 def _name(application: Application) -> str:

@@ -28,7 +28,7 @@ from gitops_backup.sources.shapes import render_source
 
 @dataclass(frozen=True, slots=True)
 class FamilyEdits:
-    """What is to change for a set, and why not for what is `refused`.
+    """What is to change for a set, and why not for what is `refused`; `done` is what Git says already.
 
     `along` is what changes besides, and `members` are the Applications that the set then generates otherwise;
     what becomes of these was shown.
@@ -37,6 +37,7 @@ class FamilyEdits:
     files: Mapping[str, bytes] = field(default_factory=dict)
     replaced: Mapping[ImageChange, Replaced] = field(default_factory=dict)
     refused: Mapping[ImageChange, Refused] = field(default_factory=dict)
+    done: Sequence[ImageChange] = ()
     along: Sequence[Along] = ()
     members: frozenset[str] = frozenset()
 
@@ -54,8 +55,9 @@ def edit_family(
     wanted = {(family.members[each.change.application], each.replacement): each.change for each in due}
     result = edit_set(editing.site(), list(wanted), copies=here.copies)
     refused = {wanted[each]: refusal for each, refusal in result.refused.items()}
+    done = [wanted[each] for each in result.done]
     if not result.replaced:
-        return FamilyEdits(refused=refused)
+        return FamilyEdits(refused=refused, done=done)
     try:
         along = editing.shown(result, here.copies)
     except GitopsBackupError as error:
@@ -63,12 +65,13 @@ def edit_family(
         for (name, replacement), change in wanted.items():
             if (name, replacement) in result.replaced:
                 refused[change] = Refused(replacement, Reason.PROOF_FAILED, error.message, difference)
-        return FamilyEdits(refused=refused)
+        return FamilyEdits(refused=refused, done=done)
     names = {name: member for member, name in family.members.items()}
     return FamilyEdits(
         files=result.edits,
         replaced={wanted[each]: replaced for each, replaced in result.replaced.items()},
         refused=refused,
+        done=done,
         along=along,
         members=frozenset(names[name] for name in result.applications if name in names),
     )

@@ -42,8 +42,16 @@ def clusters_in(path: Path) -> list[Cluster]:
 
 def applications(evaluation: Evaluation) -> list[Any]:
     """The Applications in the order of their names, without what is empty."""
-    found = [_pruned(each.application) for each in evaluation.generated]
+    found = [pruned(each.application) for each in evaluation.generated]
     return sorted(found, key=lambda each: str(each["metadata"].get("name")))
+
+
+def pruned(value: Any) -> Any:
+    """A value without what is empty in it."""
+    if isinstance(value, Mapping):
+        held = {key: pruned(each) for key, each in value.items()}
+        return {key: each for key, each in held.items() if each not in (None, "", {}, [])}
+    return [pruned(each) for each in value] if isinstance(value, list) else value
 
 
 def manifest(*generators: object, go: bool = False, name: str = "", made: str = "", **spec: object) -> bytes:
@@ -58,10 +66,3 @@ def manifest(*generators: object, go: bool = False, name: str = "", made: str = 
         "spec": {"goTemplate": go, "generators": generators, "template": template, **spec},
     }
     return json.dumps(whole).encode()
-
-
-def _pruned(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        held = {key: _pruned(each) for key, each in value.items()}
-        return {key: each for key, each in held.items() if each not in (None, "", {}, [])}
-    return [_pruned(each) for each in value] if isinstance(value, list) else value
