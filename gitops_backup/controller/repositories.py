@@ -38,6 +38,7 @@ from gitops_backup.sources.rendering import Renderer
 
 _LONGEST_WAIT_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 30.0
+_DOWNLOAD_AGAIN_SECONDS = 300.0
 _AT_A_TIME = 8
 _RECORD_TRIES = 5
 _MOST_REMEMBERED = 1000
@@ -157,7 +158,7 @@ class RepositoryReconciler(Reconciler):
             self._waiting_since.pop(target, None)
             return After(0)  # the Applications are asked to refresh when the branch was looked at again
         self._refresh(due.parts, drafted)
-        return After(_LOOK_AGAIN_SECONDS) if refused else DONE
+        return After(_LOOK_AGAIN_SECONDS) if refused else _when_left(drafted)
 
     def _draft(
         self,
@@ -398,6 +399,12 @@ class RepositoryReconciler(Reconciler):
                 note=f"{change.container}: {note}",
                 warning=warning,
             )
+
+
+def _when_left(drafted: Draft) -> Outcome:
+    """When to look again at what was left, if nothing else brings it up."""
+    away = any(left.reason == Reason.DOWNLOAD_FAILED for left in drafted.left)
+    return After(_DOWNLOAD_AGAIN_SECONDS) if away else DONE
 
 
 def _unsettled(plan: WorkloadPlan) -> Iterable[bool]:

@@ -1,6 +1,7 @@
-"""A stand-in for Argo CD's application controller, for Applications with one source.
+"""A stand-in for Argo CD's application controller, for Applications with one source that deploys something.
 
-It applies directories of manifests, and kustomizations and charts where it is given what renders these.
+It applies directories of manifests, and kustomizations and charts where it is given what renders these. A
+chart may come from a chart repository, in a version, and its value files from other sources, by their `ref`.
 
 It follows the branch of each Application in the sandbox's Git host, and compares and applies when the branch
 moves, when the annotation `argocd.argoproj.io/refresh` asks for it (which it removes), when an operation is
@@ -8,9 +9,9 @@ requested, and, with `selfHeal`, when a workload drifts. It writes what readers 
 `status.sync`, `status.resources`, `status.health`, `status.sourceType`, `status.operationState`, and the
 tracking annotation on what it applies. It applies only under `syncPolicy.automated`, or on request.
 
-Plugins, and several sources, get the condition `ComparisonError`; other clusters are left alone. It prunes
-nothing, and knows no hooks, waves, windows or projects. Nothing of the product knows that it is not the real
-one.
+Plugins, and several sources that deploy, get the condition `ComparisonError`; other clusters are left alone.
+It prunes nothing, and knows no hooks, waves, windows or projects. Nothing of the product knows that it is not
+the real one.
 """
 
 import threading
@@ -24,6 +25,7 @@ from typing import Self
 from gitops_backup.errors import GitopsBackupError
 from gitops_backup.sandbox.agenda import Agenda
 from gitops_backup.sandbox.api import Api, ApiError, Json
+from gitops_backup.sandbox.charts import fetch_chart
 from gitops_backup.sandbox.directory import manifests, source_type
 from gitops_backup.sandbox.following import Follower, Key
 from gitops_backup.sandbox.githost import GitFailed, GitHost
@@ -100,7 +102,7 @@ class ArgoCdStandIn:
         }
         self._trees: dict[tuple[str, str], dict[str, bytes]] = {}
         self._lock = threading.Lock()
-        self._heads: dict[Key, str | None] = {}
+        self._heads: dict[Key, list[str | None]] = {}
         self._stopping = threading.Event()
         self._looking = threading.Thread(target=self._look, name="sandbox-argocd", daemon=True)
         self._running = ExitStack()
@@ -124,12 +126,14 @@ class ArgoCdStandIn:
         while not self._stopping.wait(_SECONDS_BETWEEN_LOOKS):
             seen: dict[tuple[str, str], str | None] = {}
             for key, application in self._applications.all().items():
-                source = application["spec"].get("source") or {}
-                at = (source.get("repoURL", ""), source.get("targetRevision") or "HEAD")
-                if at not in seen:
-                    seen[at] = self._resolve(*at)
-                if self._heads.get(key, "") != seen[at]:
-                    self._heads[key] = seen[at]
+                heads = []
+                for source in _sources(application["spec"]):
+                    at = (source.get("repoURL", ""), source.get("targetRevision") or "HEAD")
+                    if at not in seen:
+                        seen[at] = self._resolve(*at)
+                    heads.append(seen[at])
+                if self._heads.get(key) != heads:
+                    self._heads[key] = heads
                     self._agenda.add(key)
 
     def _reaction(self, kind: str) -> Callable[[Key, Json | None], None]:
@@ -158,33 +162,44 @@ class ArgoCdStandIn:
 
     def _compare_and_sync(self, application: Json) -> Json:
         spec = application["spec"]
-        source = spec.get("source")
-        if spec.get("sources") or spec.get("sourceHydrator") or not source:
+        sources = _sources(spec)
+        deploying = [each for each in sources if not each.get("ref")]
+        if spec.get("sourceHydrator") or len(deploying) != 1 or (spec.get("sources") and len(sources) == 1):
             return _unknown("this stand-in knows Applications with one source only")
-        repository = self._git.repository(source["repoURL"])
-        revision = self._resolve(source["repoURL"], source.get("targetRevision") or "HEAD")
-        if repository is None or revision is None:
-            return _unknown(f"{source['repoURL']} has no {source.get('targetRevision') or 'HEAD'}")
-        tree = self._tree(repository, revision)
+        revisions = [self._revision(each) for each in sources]
+        for each, found_at in zip(sources, revisions, strict=True):
+            if found_at is None:
+                return _unknown(f"{each['repoURL']} has no {each.get('targetRevision') or 'HEAD'}")
+        trees = [self._files(each, at or "") for each, at in zip(sources, revisions, strict=True)]
+        revision: Json = {"revisions": revisions} if spec.get("sources") else {"revision": revisions[0]}
+        source, tree = deploying[0], trees[sources.index(deploying[0])]
+        refs = {each["ref"]: tree for each, tree in zip(sources, trees, strict=True) if each.get("ref")}
         kind = source_type(tree, source)
         if kind == "Plugin":
             return {**_unknown("this stand-in knows no plugins"), "sourceType": kind}
         found = (
             manifests(tree, source)
             if kind == "Directory"
-            else self._renderers.render(kind, tree, application)
+            else self._renderers.render(
+                kind, tree, {**application, "spec": {**spec, "source": source}}, refs=refs
+            )
         )
         wanted = [self._wanted(each, application) for each in found]
         resources = [_Resource(each, self._live(each)) for each in wanted]
         operation: Json = {}
         if _is_sync_due(application, resources, revision):
             resources, operation = self._sync(application, resources, revision)
+        many = bool(spec.get("sources"))
         return {
-            "sourceType": kind,
+            **({"sourceTypes": [kind if each is source else "" for each in sources]} if many else {}),
+            **({} if many else {"sourceType": kind}),
             "sync": {
                 "status": "Synced" if all(each.synced for each in resources) else "OutOfSync",
-                "revision": revision,
-                "comparedTo": {"source": source, "destination": spec["destination"]},
+                **revision,
+                "comparedTo": {
+                    **({"sources": sources} if many else {"source": source}),
+                    "destination": spec["destination"],
+                },
             },
             "health": {"status": worst(each.health for each in resources)},
             "resources": sorted((each.entry for each in resources), key=_order),
@@ -209,7 +224,7 @@ class ArgoCdStandIn:
         return self._api.find(self._api.path_of(wanted))
 
     def _sync(
-        self, application: Json, resources: list[_Resource], revision: str
+        self, application: Json, resources: list[_Resource], revision: Json
     ) -> tuple[list[_Resource], Json]:
         started = _now()
         failures = []
@@ -231,8 +246,15 @@ class ArgoCdStandIn:
             "message": "; ".join(failures) or "successfully synced (all tasks run)",
             "startedAt": started,
             "finishedAt": _now(),
-            "operation": application.get("operation") or {"sync": {"revision": revision}},
-            "syncResult": {"revision": revision, "source": application["spec"]["source"]},
+            "operation": application.get("operation") or {"sync": revision},
+            "syncResult": {
+                **revision,
+                **{
+                    name: application["spec"][name]
+                    for name in ("source", "sources")
+                    if name in application["spec"]
+                },
+            },
         }
         return applied, {"operationState": state}
 
@@ -269,6 +291,16 @@ class ArgoCdStandIn:
         if finalizers:
             self._api.merge(_path(application), {"metadata": {"finalizers": None}})
 
+    def _revision(self, source: Json) -> str | None:
+        """The commit of a source, or the version of a chart."""
+        revision = source.get("targetRevision") or "HEAD"
+        return revision if source.get("chart") else self._resolve(source["repoURL"], revision)
+
+    def _files(self, source: Json, revision: str) -> dict[str, bytes]:
+        if source.get("chart"):
+            return fetch_chart(source["repoURL"], source["chart"], revision)
+        return self._tree(self._git.repository(source["repoURL"]) or "", revision)
+
     def _resolve(self, url: str, revision: str) -> str | None:
         repository = self._git.repository(url)
         try:
@@ -291,7 +323,11 @@ def _is_for_this_cluster(application: Json) -> bool:
     return any(destination.get(name) in _THIS_CLUSTER for name in ("server", "name"))
 
 
-def _is_sync_due(application: Json, resources: list[_Resource], revision: str) -> bool:
+def _sources(spec: Json) -> list[Json]:
+    return [each for each in spec.get("sources") or [spec.get("source")] if each]
+
+
+def _is_sync_due(application: Json, resources: list[_Resource], revision: Json) -> bool:
     if application.get("operation"):
         return True
     automated = (application["spec"].get("syncPolicy") or {}).get("automated")
@@ -299,7 +335,7 @@ def _is_sync_due(application: Json, resources: list[_Resource], revision: str) -
         return False
     # one attempt for a revision, as nothing else would come of it, unless drift is to be undone
     last = application.get("status", {}).get("operationState", {}).get("syncResult", {})
-    return bool(automated.get("selfHeal")) or last.get("revision") != revision
+    return bool(automated.get("selfHeal")) or any(last.get(name) != at for name, at in revision.items())
 
 
 def _instance(application: Json) -> str:

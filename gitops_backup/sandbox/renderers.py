@@ -1,8 +1,8 @@
 """What kustomize and Helm make of a source, for the stand-in for Argo CD: run on the whole tree.
 
 Of a source's own options it knows those that people use most: Helm's release name, value files in the same
-repository, values and parameters. Whatever else is set is refused, so that nothing is applied that Argo CD
-would not apply.
+repository or in that of a source with a `ref`, values and parameters. Whatever else is set is refused, so
+that nothing is applied that Argo CD would not apply.
 """
 
 import posixpath
@@ -33,8 +33,18 @@ class Renderers:
     def __init__(self, programs: Mapping[str, Path]) -> None:
         self._programs = programs
 
-    def render(self, kind: str, files: Mapping[str, bytes], application: Json) -> list[Json]:
-        """The objects of an Application from a kustomization or a chart. Raises `RenderingFailed`."""
+    def render(
+        self,
+        kind: str,
+        files: Mapping[str, bytes],
+        application: Json,
+        *,
+        refs: Mapping[str, Mapping[str, bytes]] | None = None,
+    ) -> list[Json]:
+        """The objects of an Application's source from a kustomization or a chart.
+
+        `refs` has the files of other sources, by their names. Raises `RenderingFailed`.
+        """
         program = self._programs.get(kind.lower())
         if program is None:
             raise RenderingFailed(f"this stand-in has no {kind.lower()}")
@@ -42,6 +52,8 @@ class Renderers:
         with tempfile.TemporaryDirectory(prefix="gitops-backup-") as temporary:
             root = Path(temporary).resolve()
             _write(root / "tree", files)
+            for name, contents in (refs or {}).items():
+                _write(root / "refs" / name, contents)
             arguments = (
                 _for_helm(root, source, application) if kind == "Helm" else _for_kustomize(root, source)
             )
@@ -71,15 +83,9 @@ def _for_helm(root: Path, source: Json, application: Json) -> Sequence[str | Pat
 
 
 def _values(root: Path, source: Json, options: Json) -> Iterator[str | Path]:
-    paths = [
-        posixpath.normpath(
-            path[1:] if path.startswith("/") else posixpath.join(source.get("path") or ".", path)
-        )
-        for path in options.get("valueFiles") or ()
-    ]
     # of a file that is named twice, the first place counts
-    for path in dict.fromkeys(paths):
-        yield from ("--values", root / "tree" / path)
+    for path in dict.fromkeys(_named(source, raw) for raw in options.get("valueFiles") or ()):
+        yield from ("--values", root / path)
     inline = options.get("values")
     if options.get("valuesObject") is not None:
         inline = yaml.safe_dump(options["valuesObject"])
@@ -89,6 +95,14 @@ def _values(root: Path, source: Json, options: Json) -> Iterator[str | Path]:
     for parameter in options.get("parameters") or ():
         flag = "--set-string" if parameter.get("forceString") else "--set"
         yield from (flag, f"{parameter['name']}={parameter['value']}")
+
+
+def _named(source: Json, path: str) -> str:
+    """A value file's path: of the source itself, or of another one, by its `ref`."""
+    if path.startswith("$"):
+        return posixpath.normpath(posixpath.join("refs", path[1:]))
+    inside = path[1:] if path.startswith("/") else posixpath.join(source.get("path") or ".", path)
+    return posixpath.join("tree", posixpath.normpath(inside))
 
 
 def _folder(root: Path, source: Json) -> Path:

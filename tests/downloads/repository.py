@@ -48,12 +48,13 @@ def chart(version: str, **more: bytes) -> dict[str, bytes]:
 
 
 class ChartRepository:
-    """Charts `web` of these versions at `/charts`, with an index that has an ETag."""
+    """Charts `web` of these versions at `/charts`, with an index that has an ETag, and perhaps a template."""
 
-    def __init__(self, server: FaultyServer, *versions: str) -> None:
+    def __init__(self, server: FaultyServer, *versions: str, template: bytes = b"") -> None:
         self.server = server
         self.url = f"http://{server.host}/charts"
-        self.archives = {version: archive(chart(version)) for version in versions}
+        more = {"templates/app.yaml": template} if template else {}
+        self.archives = {version: archive({**chart(version), **more}) for version in versions}
         self.digests = {version: hashlib.sha256(body).hexdigest() for version, body in self.archives.items()}
         self.publish()
         for version, body in self.archives.items():

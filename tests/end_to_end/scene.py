@@ -177,6 +177,23 @@ class Scene:
         }
         return self.api.path_of(self.api.apply(thing))
 
+    def several(self, name: str, *sources: Json) -> str:
+        """Apply an Application with these sources; returns where the API server has it."""
+        self.sandbox.namespace("argocd")
+        destination = {"server": "https://kubernetes.default.svc", "namespace": self.namespace}
+        thing: Json = {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Application",
+            "metadata": {"name": name, "namespace": "argocd"},
+            "spec": {
+                "project": "default",
+                "destination": destination,
+                "syncPolicy": {"automated": {}},
+                "sources": list(sources),
+            },
+        }
+        return self.api.path_of(self.api.apply(thing))
+
     def sync(self, application: str) -> None:
         """Sync an Application by hand, and wait for the end of it."""
         self.api.merge(application, {"operation": {"sync": {}}})
