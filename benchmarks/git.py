@@ -24,6 +24,7 @@ from benchmarks.bench import Bench
 from benchmarks.figures import Figure, Measurement
 from benchmarks.usage import MeasurementFailed, in_a_process, peak_memory
 from gitops_backup.cli.context import Globals
+from gitops_backup.cli.forges import ConfiguredForges
 from gitops_backup.cli.logging import LogFormat
 from gitops_backup.cli.wiring import Feed, open_git, open_registries, open_renderer
 from gitops_backup.cluster.connection import Connection, connect
@@ -415,6 +416,8 @@ def take_step(kubeconfig: Path, config: Path, cache: Path) -> dict[str, Any]:
             registry=_TimedRegistry(registries, stages),
             hand_on=_unexpected,
             suspect=_unexpected,
+            forges=ConfiguredForges(settings),
+            pull_request_branch=settings.pull_request_branch,
             **shared,
         )
         began = time.perf_counter()

@@ -24,10 +24,12 @@ from pydantic import (
 from gitops_backup.domain.images import InvalidReference
 from gitops_backup.domain.naming import Naming, Prefix
 from gitops_backup.domain.policy import Mode, Policy, Unmanaged
+from gitops_backup.domain.pull_requests import ForgeKind, WriteMode
 from gitops_backup.domain.urls import UrlPrefix
 from gitops_backup.errors import UsageError, one_line
 
 ENVIRONMENT_PREFIX = "GITOPS_BACKUP_"
+_MAPPINGS = ("registries", "repositories")
 
 
 def _comma_separated(value: Any) -> Any:
@@ -76,6 +78,21 @@ class RegistrySettings(BaseModel):
     """How many copies at a time may use it."""
 
 
+class RepositorySettings(BaseModel):
+    """How the repositories below a URL prefix are written to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    write: WriteMode = WriteMode.PUSH
+    """`push` commits to the branch that Argo CD follows; `pull-request` keeps one pull request for it."""
+    forge: ForgeKind | None = None
+    """What kind of forge it is; where nothing is said, well-known hosts are known, and others are asked."""
+    api: str | None = Field(default=None, pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*[^/?#\s])?$")
+    """The address of the forge's API; by default the usual one on the repository's host."""
+    token: Path | None = None
+    """A file with a token for the API, which is read again when it changes; by default the Git password."""
+
+
 class Settings(BaseModel):
     """Every setting, with its default and its range."""
 
@@ -109,6 +126,10 @@ class Settings(BaseModel):
     example `https://charts.example` or `oci://registry.example/charts`; none by default."""
     download_authfile: Path | None = None
     """A docker config file with credentials for those, by host and path; it is read again when it changes."""
+    repositories: dict[str, RepositorySettings] = {}
+    """How repositories are written to, by URL prefix; by default with a push to the branch."""
+    pull_request_branch: str = Field(default="gitops-backup", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")
+    """What the branches of pull requests begin with; the branch that they are for follows, behind a slash."""
     backup_namespace: str = Field(default="image-backup", pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
     """The namespace of the ImageBackups."""
     restricted_namespaces: Names = ("kube-system", "kube-public", "kube-node-lease", "image-backup")
@@ -221,7 +242,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for name, value in sorted(environment.items()):
         if name.startswith(ENVIRONMENT_PREFIX) and value:
             key = name.removeprefix(ENVIRONMENT_PREFIX).lower()
-            given[key] = _yaml(value, f"the setting {key!r}") if key == "registries" else value
+            given[key] = _yaml(value, f"the setting {key!r}") if key in _MAPPINGS else value
     return given
 
 

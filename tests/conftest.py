@@ -13,9 +13,11 @@ import pytest
 from hypothesis import settings
 
 from gitops_backup.sandbox.cache import cache_folder
+from gitops_backup.sandbox.gitea import Gitea
 from gitops_backup.sandbox.packages import Packages
 from gitops_backup.sandbox.registry import Registry
 from gitops_backup.sandbox.sandbox import Sandbox
+from tests.forges.running import running_gitea
 
 # a shell lets what it starts in the background ignore Ctrl-C, and so would everything that is started here
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -29,6 +31,13 @@ settings.load_profile("steady")  # unless pytest is told `--hypothesis-profile`
 def sandbox() -> Iterator[Sandbox]:
     """A running sandbox with its stand-ins, shared by all tests: use names of your own in it."""
     with Sandbox.start(renderers=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def gitea(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gitea]:
+    """A running Gitea, shared by all tests: use repositories of your own in it."""
+    with running_gitea(tmp_path_factory.mktemp("forge")) as running:
         yield running
 
 

@@ -182,6 +182,12 @@ WRONG: dict[str, list[Any]] = {
     ],
     "download_authfile": [5, []],
     "registries": [5, [], "quay.io", {"A": {}}, {5: {}}, {"quay.io": 5}],
+    "repositories": [
+        *(5, [], "https://git.example", {5: {}}, {"https://git.example": 5}),
+        *({"https://git.example": {"write": "maybe"}}, {"https://git.example": {"forge": "sourcehut"}}),
+        *({"https://git.example": {"api": "git.example"}}, {"https://git.example": {"token": 5}}),
+    ],
+    "pull_request_branch": ["", "-x", "a/b", "a b", "a" * 101, 5],
     "backup_namespace": ["", "A", "-a", "a-", "a.b", "a" * 64, "image-backup\n", 5],
     "restricted_namespaces": [5, [5], None],
     "argocd_namespaces": [5, [5], None],
@@ -217,7 +223,7 @@ def test_a_bad_value_names_its_key(write: WriteFile, key: str, value: Any) -> No
     if value is not None:
         lines.append(refused(flags={key: value}))
     for line in lines:
-        assert re.match(rf"the setting '{key}[.\w\[\]]*' is wrong: .", line)
+        assert re.match(rf"the setting '{key}[.\w\[\]:/]*' is wrong: .", line)
 
 
 def test_every_setting_has_a_wrong_value_in_the_table() -> None:

@@ -5,7 +5,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,6 +15,7 @@ from uuid import uuid4
 import structlog
 
 from gitops_backup.cli.downloading import download_credentials, open_downloads
+from gitops_backup.cli.forges import ConfiguredForges
 from gitops_backup.cli.renewal import Renewable, Renewal
 from gitops_backup.cli.wiring import Feed, git_credentials, open_git, open_registries, open_renderer
 from gitops_backup.cluster.announcer import Announcer
@@ -43,6 +44,7 @@ from gitops_backup.controller.targets import management
 from gitops_backup.controller.worker import Reconcile, Workers
 from gitops_backup.controller.workloads import WorkloadReconciler
 from gitops_backup.domain.backups import ImageBackup
+from gitops_backup.domain.planning import Target
 from gitops_backup.domain.policy import Mode, Policy
 from gitops_backup.domain.workloads import Kind
 from gitops_backup.downloads.credentials import DownloadCredentials
@@ -90,6 +92,7 @@ class Assembly:
         manage = partial(management, signing_keys=policy.signing_keys)
         self._inventory = Inventory(policy, self._journal, manage=manage)
         self._queues = Queues(time.monotonic)
+        self._standing: Callable[[], Iterable[Target]] = lambda: ()
 
     def manager(self) -> Manager:
         """The one that starts and stops everything."""
@@ -103,6 +106,7 @@ class Assembly:
             election=self._election() if writes else None,
             cancel=self._cancel,
             resync=self._settings.resync,
+            standing=lambda: self._standing(),
             on_leading=self._lead,
             end_now=self._end_now,
         )
@@ -155,9 +159,12 @@ class Assembly:
             renderer=renderer,
             cluster=writer,
             record=backups.record,
+            forges=ConfiguredForges(self._settings),
+            pull_request_branch=self._settings.pull_request_branch,
             **passing_on,
             **shared,
         )
+        self._standing = repositories.proposing
         return [
             self._crew("workloads", queues.workloads, workloads.reconcile, _WORKLOAD_WORKERS),
             self._crew("backups", queues.backups, backups.reconcile, self._settings.copies),

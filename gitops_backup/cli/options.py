@@ -36,7 +36,7 @@ def settings_options(*names: str) -> Callable[[F], F]:
 ALL = tuple(
     name
     for name, field in Settings.model_fields.items()
-    if SecretStr not in get_args(field.annotation) and name != "registries"
+    if SecretStr not in get_args(field.annotation) and get_origin(field.annotation) is not dict
 )
 """The settings that can be options."""
 

@@ -21,7 +21,7 @@ from gitops_backup.cluster.resources import (
 from gitops_backup.domain.backups import ImageBackup, Status
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.workloads import ANNOTATION, Kind, WorkloadKey
-from gitops_backup.errors import Conflict, GitopsBackupError
+from gitops_backup.errors import Conflict, GitopsBackupError, Transient
 
 _REFRESH_ANNOTATION = "argocd.argoproj.io/refresh"
 _WORKLOADS: dict[str, Resource] = {Kind.DEPLOYMENT: DEPLOYMENTS, Kind.DAEMON_SET: DAEMON_SETS}
@@ -56,6 +56,14 @@ class ClusterWriter:
         """The annotation k8slab.io/image-backup of each namespace that has it, as it is now."""
         listed = list_objects(self._connection, NAMESPACES, project=directive_of).objects
         return {key.name: directive for key, directive in listed.items()}
+
+    def identity(self) -> str:
+        """What tells this installation from others, as long as its namespace stays: the namespace's uid."""
+        found = list_objects(self._connection, NAMESPACES, project=lambda obj: str(obj["metadata"]["uid"]))
+        uids = {key.name: uid for key, uid in found.objects.items()}
+        if self._namespace not in uids:
+            raise Transient(f"there is no namespace {self._namespace}")
+        return uids[self._namespace]
 
     def patch(self, key: WorkloadKey, operations: Sequence[dict[str, Any]]) -> None:
         """Apply a JSON patch to a workload as a whole; its first operation tests the resourceVersion.

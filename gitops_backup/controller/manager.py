@@ -68,7 +68,8 @@ class Queues:
 class Manager:
     """One replica of the controller.
 
-    `election` is None where nothing is ever written. `cancel` ends the programs that run. `end_now` is
+    `election` is None where nothing is ever written. `standing` are the places in Git that are looked at
+    whether or not anything is due there. `cancel` ends the programs that run. `end_now` is
     called, with the reason, when the Lease is lost or a watch broke; it must end the process.
     """
 
@@ -83,6 +84,7 @@ class Manager:
         election: Election | None,
         cancel: threading.Event,
         resync: float,
+        standing: Callable[[], Iterable[Target]] = lambda: (),
         on_leading: Callable[[bool], None],
         end_now: Callable[[str], None],
     ) -> None:
@@ -94,6 +96,7 @@ class Manager:
         self._election = election
         self._cancel = cancel
         self._resync = resync
+        self._standing = standing
         self._on_leading = on_leading
         self._end_now = end_now
         self._released = threading.Event()
@@ -154,6 +157,8 @@ class Manager:
     def _everything_is_due(self) -> None:
         workloads = frozenset(workload.key for workload in self._inventory.workloads())
         self._queues.wake(Concerned(workloads, frozenset(self._inventory.backup_names())))
+        for target in self._standing():
+            self._queues.repositories.add(target)
 
     def _report_until(self, stop: threading.Event) -> None:
         before: ImageTally | None = None

@@ -5,32 +5,34 @@ push that is refused because somebody else pushed is no failure: the next step l
 Argo CD has to be told follows from what the Applications say they were compared with, not from having pushed.
 """
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 from typing import Protocol
 
 import structlog
 
-from gitops_backup.controller.drafting import Branch, Draft, draft
+from gitops_backup.controller.drafting import Branch, Draft, Left, draft
 from gitops_backup.controller.facts import FactsNow
+from gitops_backup.controller.ledger import Ledger
 from gitops_backup.controller.messages import ImageChange, commit_message
 from gitops_backup.controller.outcomes import Outcomes
 from gitops_backup.controller.parts import DueChange, Part, Share
+from gitops_backup.controller.proposals import Forges, Proposable, Proposals
 from gitops_backup.controller.reading import Elsewhere, still_the_same
 from gitops_backup.controller.reconciler import BackupRegistry, Reconciler
+from gitops_backup.controller.refreshing import Refreshing
 from gitops_backup.controller.targets import branch_of, signature_missing
-from gitops_backup.controller.waiting import release_awaited, why_not_synced
 from gitops_backup.controller.worker import DONE, After, Outcome
-from gitops_backup.domain.backups import Rewrite, RewriteState
+from gitops_backup.domain.backups import RewriteState
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.planning import Action, Facts, Route, Target, WorkloadPlan, decide
 from gitops_backup.domain.policy import REWRITE, Namespaces
 from gitops_backup.domain.reasons import Reason
-from gitops_backup.domain.rewrites import reverted
+from gitops_backup.domain.rewrites import asked_of_people, reverted
 from gitops_backup.errors import Conflict, GitopsBackupError, Unwritable
 from gitops_backup.registry.failures import CopyFailed
 from gitops_backup.sources.applications import Application
@@ -39,18 +41,16 @@ from gitops_backup.sources.rendering import Renderer
 _LONGEST_WAIT_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 30.0
 _DOWNLOAD_AGAIN_SECONDS = 300.0
+_LOOK_AT_PULL_REQUESTS_SECONDS = 60.0
 _AT_A_TIME = 8
-_RECORD_TRIES = 5
 _MOST_REMEMBERED = 1000
-_FIRST_PAUSE_SECONDS = 60.0
-_LONGEST_PAUSE_SECONDS = 1800.0
 _MOST_TOLD = 5
 
 
 class Git(Protocol):
     """The clones."""
 
-    def open(self, url: str, branch: str | None = None) -> Branch:
+    def open(self, url: str, branch: str | None = None) -> Proposable:
         """A branch of a repository; None is its default branch."""
 
 
@@ -62,6 +62,9 @@ class Cluster(Protocol):
 
     def refresh(self, namespace: str, name: str) -> None:
         """Ask for an Application."""
+
+    def identity(self) -> str:
+        """What tells this installation from others."""
 
 
 _PERHAPS_LATER = frozenset({Reason.RENDER_FAILED, Reason.PROOF_FAILED, Reason.DOWNLOAD_FAILED})
@@ -86,7 +89,8 @@ class RepositoryReconciler(Reconciler):
 
     `elsewhere` has what Applications are rendered from besides the branch. `record` writes the journal's news
     about an ImageBackup; `hand_on` makes another place in Git due; `suspect` reports an ImageBackup whose
-    copy is not there.
+    copy is not there. `forges` tells where pull requests are opened in place of a push, from branches that
+    begin with `pull_request_branch`.
     """
 
     git: Git
@@ -97,6 +101,8 @@ class RepositoryReconciler(Reconciler):
     record: Callable[[str], None]
     hand_on: Callable[[Target], None]
     suspect: Callable[[str], None]
+    forges: Forges
+    pull_request_branch: str
 
     def __post_init__(self) -> None:
         """Begin with nothing waiting."""
@@ -106,8 +112,27 @@ class RepositoryReconciler(Reconciler):
         self._outcomes = Outcomes()
         self._never_pushed: set[str] = set()
         self._arrivals: dict[tuple[str, str], bool] = {}
-        self._asked: dict[tuple[str, str], tuple[str, float, float]] = {}
         self._log = structlog.get_logger(reconciler="repository")
+        self._ledger = Ledger(
+            inventory=self.inventory,
+            journal=self.journal,
+            announcer=self.announcer,
+            record=self.record,
+            now=self.now,
+        )
+        self._refreshing = Refreshing(
+            inventory=self.inventory,
+            refresh=self.cluster.refresh,
+            ledger=self._ledger,
+            now=self.now,
+            clock=self.clock,
+        )
+        self._proposals = Proposals(
+            prefix=self.pull_request_branch,
+            controller=cache(self.cluster.identity),
+            ledger=self._ledger,
+            now=self.now,
+        )
 
     def reconcile(self, target: Target) -> Outcome:
         """Do the next step of the repository's branch."""
@@ -119,6 +144,11 @@ class RepositoryReconciler(Reconciler):
             if not isinstance(error, CopyFailed):
                 self._tell_stuck(target, error)
             raise
+
+    def proposing(self) -> set[Target]:
+        """Where pull requests are kept, which are looked at whether or not anything is due there."""
+        targets = {branch_of(s) for each in self.inventory.applications() for s in each.sources}
+        return {each for each in targets if each.blocked is None and self.forges.proposes(each.url)}
 
     def _step(self, target: Target) -> Outcome:
         branch = self.git.open(target.url, target.branch)
@@ -136,14 +166,21 @@ class RepositoryReconciler(Reconciler):
             self._waiting_since.pop(target, None)
         if not due.parts:
             self._drafts.pop(target, None)
-            return DONE
+        if self.forges.proposes(target.url):
+            return self._propose(target, branch, due)
+        return self._change(target, branch, due) if due.parts else DONE
+
+    def _change(self, target: Target, branch: Branch, due: _Due) -> Outcome:
+        """Push what is due; where that is nothing but what Git says already, ask for a refresh."""
         missing = signature_missing(
             (*due.parts, *due.readers), self.inventory.project_of, self.policy.signing_keys
         )
         if missing is not None:
             for part in due.parts:
                 for each in part.due:
-                    self._tell(each.change, reason=Reason.SIGNATURE_REQUIRED, note=missing, warning=True)
+                    self._ledger.tell(
+                        each.change, reason=Reason.SIGNATURE_REQUIRED, note=missing, warning=True
+                    )
             return After(_LOOK_AGAIN_SECONDS)  # nobody is called when another Application changes
         head = branch.fetch()
         drafted = self._draft(target, branch, head.commit, due.parts, due.readers)
@@ -157,8 +194,52 @@ class RepositoryReconciler(Reconciler):
             self._commit(branch, drafted, target)
             self._waiting_since.pop(target, None)
             return After(0)  # the Applications are asked to refresh when the branch was looked at again
-        self._refresh(due.parts, drafted)
+        self._refreshing.ask(due.parts, drafted)
         return After(_LOOK_AGAIN_SECONDS) if refused else _when_left(drafted)
+
+    def _propose(self, target: Target, branch: Proposable, due: _Due) -> Outcome:
+        """Let there be the pull request that is called for; what was merged is on record, and refreshed."""
+        if self.inventory.namespaces.paused(self.policy):
+            return DONE  # nothing is due then, and the pull request stays as it is
+        drafted = Draft("")
+        if due.parts:
+            commit = branch.fetch().commit
+            drafted = self._draft(target, branch, commit, due.parts, due.readers)
+            undone = self._undone(branch, drafted)
+            if undone:
+                parts = tuple(part.without(undone) for part in due.parts)
+                drafted = self._draft(target, branch, commit, parts, due.readers)
+        self._explain(drafted)
+        self._note_merged(target, drafted)
+        self._refreshing.ask(due.parts, drafted)
+        if any(_is_away(left) and asked_of_people(self._ledger.known(left.change)) for left in drafted.left):
+            return After(
+                _LOOK_AT_PULL_REQUESTS_SECONDS
+            )  # it stays in the pull request as long as that may pass
+        forge = self.forges.forge(target.url)
+        again = self._proposals.settle(
+            target,
+            branch,
+            forge,
+            drafted,
+            arrived=partial(self._arrived, branch, drafted.commit),
+            may_push=partial(self._may_push, target, drafted),
+        )
+        return After(_LOOK_AT_PULL_REQUESTS_SECONDS) if again else _when_left(drafted)
+
+    def _note_merged(self, target: Target, drafted: Draft) -> None:
+        """What was proposed once, and Git says now, is as good as committed, whoever did it."""
+        merged = [change for change in drafted.done if asked_of_people(self._ledger.known(change))]
+        self._ledger.note(merged, RewriteState.COMMITTED, commit=drafted.commit)
+        self.metrics.rewrites.labels(Route.COMMIT).inc(len(merged))
+        for change in merged:
+            self._ledger.tell(change, reason="Merged", note=f"{target.branch} uses {change.backup}")
+
+    def _may_push(self, target: Target, drafted: Draft) -> bool:
+        """Whether all that is drafted is held by the registry. Raises `Conflict` where it is not due now."""
+        held = self._held(drafted.edited)
+        self._decide_again(target, drafted)
+        return all(change.source in held for change in drafted.edited)
 
     def _draft(
         self,
@@ -241,16 +322,19 @@ class RepositoryReconciler(Reconciler):
 
     def _refused(self, branch: Branch, drafted: Draft) -> frozenset[ImageChange]:
         """Those of the drafted changes that must not be made: undone by somebody, or the copy is gone."""
-        undone = {change for change in drafted.edited if self._was_undone(branch, drafted.commit, change)}
-        for name in sorted({object_name(change.source) for change in undone}):
-            self._write_record(name)
+        undone = self._undone(branch, drafted)
         held = self._held(change for change in drafted.edited if change not in undone)
-        return frozenset(c for c in drafted.edited if c in undone or c.source not in held)
+        return undone | {change for change in drafted.edited if change.source not in held}
+
+    def _undone(self, branch: Branch, drafted: Draft) -> frozenset[ImageChange]:
+        """Those of the drafted changes that somebody took back, which goes on record."""
+        undone = {change for change in drafted.edited if self._was_undone(branch, drafted.commit, change)}
+        self._ledger.write({object_name(change.source) for change in undone})
+        return frozenset(undone)
 
     def _was_undone(self, branch: Branch, head: str, change: ImageChange) -> bool:
         """Whether a commit of ours made this change, and the branch's head has it no more."""
-        record = self.inventory.of_source(change.source)
-        rewrite = record.rewrite(change.workload, change.container) if record is not None else None
+        rewrite = self._ledger.known(change)
         if rewrite is None or rewrite.commit is None or rewrite.state != RewriteState.COMMITTED:
             return False
         workload = self.inventory.workload(change.workload)
@@ -280,7 +364,7 @@ class RepositoryReconciler(Reconciler):
                 if self.registry.held(place) == change.digest:
                     return True
             except CopyFailed as failure:
-                self._tell(change, reason=failure.reason, note=str(failure), warning=True)
+                self._ledger.tell(change, reason=failure.reason, note=str(failure), warning=True)
                 return False
             self.suspect(object_name(change.source))
             return False
@@ -293,11 +377,9 @@ class RepositoryReconciler(Reconciler):
         now = self._made_before(drafted) or self.now()
         message = commit_message(drafted.edited, drafted.along)
         commit = branch.commit(drafted.commit, drafted.files, message=message, when=now)
-        names = {object_name(change.source) for change in drafted.edited}
-        for change in drafted.edited:
-            self._note(change, commit, drafted.commit, now)
-        with ThreadPoolExecutor(_AT_A_TIME) as pool:
-            list(pool.map(self._write_record, sorted(names)))
+        self._ledger.note(
+            drafted.edited, RewriteState.COMMITTED, commit=commit, parent=drafted.commit, at=now
+        )
         try:
             branch.push(commit, expected=drafted.commit)
         except Conflict:
@@ -311,10 +393,10 @@ class RepositoryReconciler(Reconciler):
             branch=target.branch,
             commit=commit,
             files=len(drafted.files),
-            images=len(names),
+            images=len({change.source for change in drafted.edited}),
         )
         for change in drafted.edited:
-            self._tell(change, reason="Committed", note=f"commit {commit[:12]} uses {change.backup}")
+            self._ledger.tell(change, reason="Committed", note=f"commit {commit[:12]} uses {change.backup}")
 
     def _made_before(self, drafted: Draft) -> datetime | None:
         """When the same changes were put on record upon the same parent, by a push that did not succeed.
@@ -323,88 +405,29 @@ class RepositoryReconciler(Reconciler):
         """
         times = set()
         for change in drafted.edited:
-            record = self.inventory.of_source(change.source)
-            rewrite = record.rewrite(change.workload, change.container) if record is not None else None
+            rewrite = self._ledger.known(change)
             same = rewrite is not None and rewrite.parent == drafted.commit
             times.add(rewrite.at if rewrite is not None and same else None)
         return times.pop() if len(times) == 1 else None
 
-    def _note(self, change: ImageChange, commit: str, parent: str, now: datetime) -> None:
-        record = self.inventory.of_source(change.source)
-        known = record.rewrite(change.workload, change.container) if record is not None else None
-        rewrite = Rewrite(
-            workload=str(change.workload),
-            container=change.container,
-            state=RewriteState.COMMITTED,
-            at=now,
-            commit=commit,
-            parent=parent,
-            reversals=known.reversals if known is not None else (),
-        )
-        self.journal.note(object_name(change.source), rewrite)
-
-    def _write_record(self, name: str) -> None:
-        for _ in range(_RECORD_TRIES - 1):
-            try:
-                return self.record(name)
-            except Conflict:
-                time.sleep(0.05)  # the watch brings what the other one wrote
-        return self.record(name)
-
-    def _refresh(self, parts: Iterable[Part], drafted: Draft) -> None:
-        """Ask Argo CD to compare what Git says already, where it compared with something else before."""
-        waiting = {change.application: change for change in drafted.done}
-        for part in parts:
-            application, release = part.application, release_awaited(part)
-            change = waiting.get(f"{application.namespace}/{application.name}")
-            if change is None or application.refresh_pending:
-                continue
-            if release is not None:
-                note = f"Git names the backup, and {release}"
-                self._tell(change, reason=Reason.AWAITING_RELEASE, note=note)
-            elif drafted.commit not in application.revisions:
-                self._ask(application, drafted.commit)
-            elif not application.syncing:
-                why = why_not_synced(application, self.inventory.project_of(application), now=self.now())
-                note = f"Git names the backup, and Argo CD has seen it; the Application {why}"
-                self._tell(change, reason=Reason.AWAITING_SYNC, note=note)
-
-    def _ask(self, application: Application, commit: str) -> None:
-        """Ask once, and after a while again: one whose comparison fails would else be asked without end."""
-        name = application.namespace, application.name
-        asked_for, not_before, pause = self._asked.get(name, ("", 0.0, 0.0))
-        if asked_for == commit and self.clock() < not_before:
-            return
-        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS) if asked_for == commit else _FIRST_PAUSE_SECONDS
-        self._asked[name] = commit, self.clock() + pause, pause
-        self.cluster.refresh(application.namespace, application.name)
-
     def _explain(self, drafted: Draft) -> None:
         for left in drafted.left:
-            self._tell(left.change, reason=left.reason, note=left.message, warning=True)
+            self._ledger.tell(left.change, reason=left.reason, note=left.message, warning=True)
 
     def _tell_stuck(self, target: Target, error: GitopsBackupError) -> None:
         changes = [due.change for part in self._due(target, self.inventory).parts for due in part.due]
         reason = Reason.PINNED_REVISION if isinstance(error, Unwritable) else Reason.REPOSITORY_UNAVAILABLE
         for change in changes[:_MOST_TOLD]:
-            self._tell(change, reason=reason, note=str(error), warning=True)
-
-    def _tell(self, change: ImageChange, *, reason: str, note: str, warning: bool = False) -> None:
-        workload = self.inventory.workload(change.workload)
-        if workload is not None:
-            self.announcer.workload(
-                change.workload,
-                workload.uid,
-                reason=reason,
-                note=f"{change.container}: {note}",
-                warning=warning,
-            )
+            self._ledger.tell(change, reason=reason, note=str(error), warning=True)
 
 
 def _when_left(drafted: Draft) -> Outcome:
     """When to look again at what was left, if nothing else brings it up."""
-    away = any(left.reason == Reason.DOWNLOAD_FAILED for left in drafted.left)
-    return After(_DOWNLOAD_AGAIN_SECONDS) if away else DONE
+    return After(_DOWNLOAD_AGAIN_SECONDS) if any(map(_is_away, drafted.left)) else DONE
+
+
+def _is_away(left: Left) -> bool:
+    return left.reason == Reason.DOWNLOAD_FAILED
 
 
 def _unsettled(plan: WorkloadPlan) -> Iterable[bool]:

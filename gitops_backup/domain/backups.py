@@ -129,6 +129,10 @@ class Users(_Part):
 class RewriteState(StrEnum):
     """What became of a rewrite."""
 
+    PROPOSED = "Proposed"
+    """The change is in a pull request that is open."""
+    DECLINED = "Declined"
+    """The change was in a pull request that a person closed, and did not merge."""
     COMMITTED = "Committed"
     """The change is in Git, or about to be; the workload does not show it yet."""
     APPLIED = "Applied"
@@ -154,6 +158,8 @@ class Rewrite(_Part):
     """The Git commit that made it; absent for a patch."""
     parent: str | None = None
     """The commit that it was made upon."""
+    pull_request: str | None = None
+    """Where the pull request is that it was proposed in."""
     was_healthy: bool = False
     """Whether it was ever rolled out."""
     reversals: tuple[Time, ...] = ()

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
-from gitops_backup.domain.backups import ImageBackup
+from gitops_backup.domain.backups import ImageBackup, Rewrite
 from gitops_backup.domain.images import InvalidReference, Reference
 from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.policy import REWRITE, Mode, Namespaces, Policy, Unmanaged, out_of_scope
 from gitops_backup.domain.reasons import EXPLANATIONS, Reason
-from gitops_backup.domain.rewrites import hands_off
+from gitops_backup.domain.rewrites import asked_of_people, hands_off
 from gitops_backup.domain.unheeded import Unheeded
 from gitops_backup.domain.workloads import Container, Rollout, Workload, WorkloadKey
 
@@ -122,7 +122,8 @@ class Use:
     """A container's image, and what happens to it next.
 
     `source` is the external image, or the one that a backup name stands for; `backup` the name in the backup
-    registry. `reason` and `message` are there for what waits or is blocked.
+    registry. `reason` and `message` are there for what waits or is blocked, and for a rewrite that is in the
+    hands of people, in a pull request.
     """
 
     container: Container
@@ -254,24 +255,28 @@ class _Judge:
         return replace(use, reason=reason, message=EXPLANATIONS[reason].meaning)
 
     def _verified(self, use: Use, record: ImageBackup) -> Use:
-        reason = self._held_back(use.container, record)
+        rewrite = record.rewrite(self.workload.key, use.container.name)
+        asked = asked_of_people(rewrite) if self.route == Route.COMMIT else None
+        reason = self._held_back(rewrite, proposed=asked is not None)
         kept = self.management.kept_by(self.workload.key, use.container) if self.management else None
         if kept is not None and self.route == Route.COMMIT:
             return replace(use, reason=Reason.OVERRIDDEN, message=kept)
         if reason is None:
-            return replace(use, action=Action.REWRITE)
+            where = f" ({rewrite.pull_request})" if rewrite is not None and rewrite.pull_request else ""
+            message = f"{EXPLANATIONS[asked].meaning}{where}" if asked is not None else ""
+            return replace(use, action=Action.REWRITE, reason=asked, message=message)
         message = self.message if reason == self.blocked else EXPLANATIONS[reason].meaning
         return replace(use, reason=reason, message=message)
 
-    def _held_back(self, container: Container, record: ImageBackup) -> Reason | None:
-        rewrite = record.rewrite(self.workload.key, container.name)
+    def _held_back(self, rewrite: Rewrite | None, *, proposed: bool) -> Reason | None:
         if rewrite is not None:
             reason = hands_off(
                 rewrite, in_git=self.route == Route.COMMIT, insisted=self.workload.directive == REWRITE
             )
             if reason is not None:
                 return reason
-        return self.blocked or _unripe(self.workload) or self._paused()
+        # what is proposed stays so while its workload is restarted or scaled
+        return self.blocked or (None if proposed else _unripe(self.workload)) or self._paused()
 
     def _paused(self) -> Reason | None:
         return Reason.CONTROLLER_PAUSED if self.facts.namespaces.paused(self.policy) else None

@@ -1,7 +1,23 @@
-"""A pull request, as every forge knows it; GitLab calls it a merge request."""
+"""Pull requests, as every forge knows them, and where they are wanted; GitLab calls them merge requests."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+
+class WriteMode(StrEnum):
+    """How a repository's branches are written to."""
+
+    PUSH = "push"
+    PULL_REQUEST = "pull-request"
+
+
+class ForgeKind(StrEnum):
+    """The kinds of forge that pull requests can be opened at."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    GITEA = "gitea"
+    FORGEJO = "forgejo"
 
 
 class PullRequestState(StrEnum):

@@ -51,6 +51,9 @@ class Reason(StrEnum):
     SIGNATURE_REQUIRED = "SignatureRequired"
     AWAITING_SYNC = "AwaitingSync"
     AWAITING_RELEASE = "AwaitingRelease"
+    AWAITING_MERGE = "AwaitingMerge"
+    PULL_REQUEST_CLOSED = "PullRequestClosed"
+    BRANCH_IN_USE = "BranchInUse"
     ROLLED_BACK = "RolledBack"
     CONTESTED = "Contested"
     REPOSITORY_UNAVAILABLE = "RepositoryUnavailable"
@@ -197,6 +200,18 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.AWAITING_RELEASE: Explanation(
         "The branch that releases are made from is ahead of the tag or commit that the Application deploys.",
         "Release what is on the branch, and let the Application deploy that.",
+    ),
+    Reason.AWAITING_MERGE: Explanation(
+        "The change is in a pull request, which nobody has merged yet.",
+        "Merge the pull request, or close it if the image shall stay.",
+    ),
+    Reason.PULL_REQUEST_CLOSED: Explanation(
+        "A person closed the pull request without merging it; none follows while it would be the same.",
+        "Reopen the pull request, or annotate the workload k8slab.io/image-backup: ignore.",
+    ),
+    Reason.BRANCH_IN_USE: Explanation(
+        "The branch for the pull request holds commits of somebody else, which are not thrown away.",
+        "Merge or remove these commits; controllers that share a repository need a pull_request_branch each.",
     ),
     Reason.ROLLED_BACK: Explanation(
         "A person, or a failed rollout, brought the original image back.",

@@ -15,6 +15,10 @@ from gitops_backup.domain.workloads import Rollout
 
 CONTESTED_AFTER = 3
 CONTESTED_WITHIN = timedelta(hours=1)
+_PROPOSED = {
+    RewriteState.PROPOSED: Reason.AWAITING_MERGE,
+    RewriteState.DECLINED: Reason.PULL_REQUEST_CLOSED,
+}
 
 
 def hands_off(rewrite: Rewrite, *, in_git: bool, insisted: bool) -> Reason | None:
@@ -29,6 +33,11 @@ def hands_off(rewrite: Rewrite, *, in_git: bool, insisted: bool) -> Reason | Non
     if rewrite.state != RewriteState.REVERTED or insisted:
         return None
     return Reason.ROLLED_BACK if in_git or not rewrite.was_healthy else None
+
+
+def asked_of_people(rewrite: Rewrite | None) -> Reason | None:
+    """Why a rewrite that is due is not made, where it was proposed: what people do about it counts."""
+    return _PROPOSED.get(rewrite.state) if rewrite is not None else None
 
 
 def observe(rewrite: Rewrite, *, names_backup: bool, rollout: Rollout, now: datetime) -> Rewrite:

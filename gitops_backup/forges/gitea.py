@@ -33,6 +33,10 @@ class Gitea:
         self._pulls = f"/repos/{quote(repository)}/pulls"
         self._known: dict[tuple[str, str], int] = {}
 
+    def push_options(self, base: str, title: str) -> tuple[str, ...]:
+        """Nothing: its API is what opens a pull request."""
+        return ()
+
     def find(self, branch: str, base: str) -> PullRequest | None:
         """The newest pull request from a branch into another one, whatever became of it."""
         number = self._known.get((branch, base))

@@ -27,6 +27,10 @@ class GitHub:
         self._owner = repository.partition("/")[0]
         self._pulls = f"/repos/{quote(repository)}/pulls"
 
+    def push_options(self, base: str, title: str) -> tuple[str, ...]:
+        """Nothing: its API is what opens a pull request."""
+        return ()
+
     def find(self, branch: str, base: str) -> PullRequest | None:
         """The open pull request from a branch into another one, else the newest, whatever became of it."""
         found = self._api.get(

@@ -26,14 +26,31 @@ def authorization(login: Login) -> Mapping[str, str]:
     return {"PRIVATE-TOKEN": login.secret}
 
 
-def push_options(branch: str, title: str) -> tuple[str, ...]:
-    """What a push tells GitLab, so that it opens a merge request into `branch`, unless one is open."""
-    return (
-        "merge_request.create",
-        f"merge_request.target={branch}",
-        f"merge_request.title={title}",
-        "merge_request.remove_source_branch",
-    )
+class GitLabByPush:
+    """Merge requests that pushes open, and of which nothing is known."""
+
+    def push_options(self, base: str, title: str) -> tuple[str, ...]:
+        """What a push tells GitLab, so that it opens a merge request into `base`, unless one is open."""
+        return (
+            "merge_request.create",
+            f"merge_request.target={base}",
+            f"merge_request.title={title}",
+            "merge_request.remove_source_branch",
+        )
+
+    def find(self, branch: str, base: str) -> PullRequest | None:
+        """None is known."""
+        return None
+
+    def open(self, branch: str, base: str, text: PullRequestText) -> PullRequest | None:
+        """The push has done it."""
+        return None
+
+    def revise(self, pull_request: PullRequest, text: PullRequestText) -> None:
+        """There is none that is known."""
+
+    def close(self, pull_request: PullRequest, text: PullRequestText) -> None:
+        """There is none that is known."""
 
 
 class GitLab:
@@ -42,6 +59,10 @@ class GitLab:
     def __init__(self, api: Api, project: str) -> None:
         self._api = api
         self._requests = f"/projects/{quote(project, safe='')}/merge_requests"
+
+    def push_options(self, base: str, title: str) -> tuple[str, ...]:
+        """Nothing: its API is what opens a merge request."""
+        return ()
 
     def find(self, branch: str, base: str) -> PullRequest | None:
         """The open merge request from a branch into another one, else the newest, whatever became of it."""

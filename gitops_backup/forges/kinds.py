@@ -1,23 +1,13 @@
 """Which kind of forge a host is, and where its API is: as set, as known, or as the host itself says."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from urllib.parse import urlsplit
 
+from gitops_backup.domain.pull_requests import ForgeKind
 from gitops_backup.errors import GitopsBackupError
 from gitops_backup.forges.api import Api
 from gitops_backup.forges.errors import ForgeUnavailable, UnknownForge
 from gitops_backup.proxies import Proxies
-
-
-class ForgeKind(StrEnum):
-    """The kinds of forge that pull requests can be opened at."""
-
-    GITHUB = "github"
-    GITLAB = "gitlab"
-    GITEA = "gitea"
-    FORGEJO = "forgejo"
-
 
 _KNOWN = {
     "github.com": ForgeKind.GITHUB,
@@ -56,7 +46,7 @@ def kind_of(origin: str, *, proxies: Proxies) -> ForgeKind:
             return kind
     raise UnknownForge(
         f"{origin} does not say what kind of forge it is",
-        hint="set forge to github, gitlab, gitea or forgejo in the settings of the repository",
+        hint="say in the setting repositories whether it is github, gitlab, gitea or forgejo",
     )
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from gitops_backup.domain.reasons import EXPLANATIONS, Reason
 from gitops_backup.generate.schemas import Schema, plain_schema
-from gitops_backup.settings import ENVIRONMENT_PREFIX, RegistrySettings, Settings
+from gitops_backup.settings import ENVIRONMENT_PREFIX, RegistrySettings, RepositorySettings, Settings
 
 _SETTINGS = f"""\
 <!-- Made from gitops_backup/settings.py by `make manifests`; change it there. -->
@@ -19,8 +19,9 @@ Every setting can be given under its name in a YAML file (`--config`), and as `{
 name in capitals in the environment. Where a command has a flag for it, the flag wins over the environment,
 and the environment over the file. An unknown name or a bad value ends the start with one line that names it.
 
-In the environment, a list is written with commas, and `registries` as YAML. `BACKUP_REPOSITORY`,
-`BACKUP_REPOSITORY_USERNAME` and `BACKUP_REPOSITORY_PASSWORD` work without the prefix, too.
+In the environment, a list is written with commas, and `registries` and `repositories` as YAML.
+`BACKUP_REPOSITORY`, `BACKUP_REPOSITORY_USERNAME` and `BACKUP_REPOSITORY_PASSWORD` work without the
+prefix, too.
 
 """
 
@@ -28,6 +29,14 @@ _REGISTRIES = """
 ## Settings of a registry
 
 `registries` maps a prefix of image names, a host for example, to these; the longest prefix counts.
+
+"""
+
+_REPOSITORIES = """
+## Settings of a repository
+
+`repositories` maps a prefix of repositories' URLs, such as `https://git.example/team`, to these; the longest
+prefix counts. [Pull requests](pull-requests.md) says more.
 
 """
 
@@ -44,7 +53,9 @@ conditions of an ImageBackup, in events, in metrics and in the report.
 
 def settings_page() -> str:
     """The page with every setting: its name, its default, what it may be, and what it means."""
-    return _SETTINGS + _settings_table(Settings) + _REGISTRIES + _settings_table(RegistrySettings)
+    registries = _REGISTRIES + _settings_table(RegistrySettings)
+    repositories = _REPOSITORIES + _settings_table(RepositorySettings)
+    return _SETTINGS + _settings_table(Settings) + registries + repositories
 
 
 def reasons_page() -> str:

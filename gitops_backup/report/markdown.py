@@ -4,19 +4,16 @@ Names and messages come from repositories, and so from whoever opens a pull requ
 or with everything escaped that would be a mark, a link or a mention.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from gitops_backup.errors import count, one_line
+from gitops_backup.errors import count
 from gitops_backup.report.changes import render_changes
+from gitops_backup.report.markup import MOST_NAMED, code, listed, longest_run, row, text
 from gitops_backup.report.model import ContainerReport, ImageReport, Report, Standing
 from gitops_backup.report.sentences import numbers, problems, reasons
 
 _FINE = frozenset({Standing.SETTLED, Standing.LEFT_ALONE})
-_MOST_NAMED = 10
-_LONGEST_TEXT = 2000
 _HEAD = ("Image", "Backup", "Copy", "Workloads", "Written at", "Not rewritten")
-_MARK = re.compile(r"([\\`*_\[\]<>|~#&])")
 
 
 def render_markdown(report: Report) -> str:
@@ -35,23 +32,23 @@ def _heading(report: Report) -> Iterator[str]:
         yield "### Not every image is in the backup registry"
     yield ""
     for sentence in numbers(report):
-        yield _text(sentence)
+        yield text(sentence)
 
 
 def _images(report: Report) -> Iterator[str]:
     if report.images:
-        yield from (_row(_HEAD), _row(["---"] * len(_HEAD)))
+        yield from (row(_HEAD), row(["---"] * len(_HEAD)))
     for image in report.images:
         containers = _containers(report, image)
         places = sorted({(c.place.path, c.place.line_before) for c in containers if c.place is not None})
         blocked = sorted({str(c.reason) for c in containers if c.then is None and c.reason is not None})
-        yield _row(
+        yield row(
             (
-                _code(image.image),
-                _code(image.backup),
+                code(image.image),
+                code(image.backup),
                 "Verified" if image.verified else image.state.capitalize(),
                 str(image.workloads),
-                _listed([_code(f"{path}:{line}") for path, line in places]),
+                listed([code(f"{path}:{line}") for path, line in places]),
                 ", ".join(blocked),
             )
         )
@@ -67,56 +64,30 @@ def _containers(report: Report, image: ImageReport) -> list[ContainerReport]:
 
 
 def _along(report: Report) -> Iterator[str]:
-    for each in report.along[:_MOST_NAMED]:
-        place = f"{_code(f'{each.kind} {each.namespace}/{each.name}')}, {_code(each.place)}"
-        yield f"- **Also changes**: {place}: {_code(each.image)} becomes {_code(each.becomes)}"
-    rest = len(report.along) - _MOST_NAMED
+    for each in report.along[:MOST_NAMED]:
+        place = f"{code(f'{each.kind} {each.namespace}/{each.name}')}, {code(each.place)}"
+        yield f"- **Also changes**: {place}: {code(each.image)} becomes {code(each.becomes)}"
+    rest = len(report.along) - MOST_NAMED
     if rest > 0:
         yield f"- **Also changes**: {count(rest, 'more place')}"
 
 
 def _reasons(report: Report) -> Iterator[str]:
     for why in reasons(report):
-        workloads = f"{count(len(why.workloads), 'workload')}, {_listed([_code(w) for w in why.workloads])}"
-        yield f"- **{why.reason}** ({workloads}): {_text(why.message)}"
-        yield f"  {_text(why.remedy)}"
+        workloads = f"{count(len(why.workloads), 'workload')}, {listed([code(w) for w in why.workloads])}"
+        yield f"- **{why.reason}** ({workloads}): {text(why.message)}"
+        yield f"  {text(why.remedy)}"
 
 
 def _problems(report: Report) -> Iterator[str]:
     for problem in problems(report):
-        yield f"- **Not looked at**: {_text(problem)}"
+        yield f"- **Not looked at**: {text(problem)}"
 
 
 def _changes(report: Report) -> Iterator[str]:
     changes = render_changes(report, colours=False)
     if changes:
-        fence = "`" * max(3, _longest_run(changes) + 1)
+        fence = "`" * max(3, longest_run(changes) + 1)
         yield from ("<details><summary>Changes</summary>", "", f"{fence}diff")
         yield changes.removesuffix("\n")
         yield from (fence, "", "</details>")
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _listed(texts: Sequence[str]) -> str:
-    shown = ", ".join(texts[:_MOST_NAMED])
-    return shown if len(texts) <= _MOST_NAMED else f"{shown} and {len(texts) - _MOST_NAMED} more"
-
-
-def _code(text: str) -> str:
-    """A code span that nothing in the text ends, in a table's cell, too."""
-    line = one_line(text, limit=_LONGEST_TEXT).replace("|", r"\|")
-    fence = "`" * (_longest_run(line) + 1)
-    blank = " " if "`" in line else ""
-    return f"{fence}{blank}{line}{blank}{fence}"
-
-
-def _text(text: str) -> str:
-    """Text without marks; behind an `@` there is a blank of no width, so that it mentions nobody."""
-    return _MARK.sub(r"\\\1", one_line(text, limit=_LONGEST_TEXT)).replace("@", "@\N{ZERO WIDTH SPACE}")
-
-
-def _longest_run(text: str) -> int:
-    return max(map(len, re.findall("`+", text)), default=0)

@@ -267,6 +267,7 @@ class Report(_Part):
 
         Where the backups are `assumed`, nobody has looked whether they are there.
         """
+        obstacles = {**_in_pull_requests(plan), **obstacles}
         plan = Plan(tuple(_obstructed(workload, obstacles) for workload in plan.workloads))
         workloads = tuple(
             _workload(w, backups, places=places, obstacles=obstacles, assumed=assumed) for w in plan.workloads
@@ -292,6 +293,7 @@ _PASSING = frozenset(
         Reason.ROLLING_OUT,
         Reason.AWAITING_SYNC,
         Reason.AWAITING_RELEASE,
+        Reason.AWAITING_MERGE,
         Reason.RATE_LIMITED,
         Reason.SOURCE_UNAVAILABLE,
         Reason.DESTINATION_UNAVAILABLE,
@@ -300,6 +302,16 @@ _PASSING = frozenset(
 
 
 _NOT_COPIED = (Reason.BACKUP_PENDING, EXPLANATIONS[Reason.BACKUP_PENDING].meaning)
+
+
+def _in_pull_requests(plan: Plan) -> dict[ContainerKey, Obstacle]:
+    """The rewrites that are in the hands of people."""
+    return {
+        _key(workload, use): Obstacle(use.reason, use.message)
+        for workload in plan.workloads
+        for use in workload.due(Action.REWRITE)
+        if use.reason is not None
+    }
 
 
 def _obstructed(plan: WorkloadPlan, obstacles: Mapping[ContainerKey, Obstacle]) -> WorkloadPlan:

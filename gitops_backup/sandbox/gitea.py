@@ -22,6 +22,7 @@ from gitops_backup.process import run
 from gitops_backup.sandbox.build import data_folder
 from gitops_backup.sandbox.programs import Program, Programs
 from gitops_backup.sandbox.servers import LOOPBACK, start_server
+from gitops_backup.sandbox.waiting import until
 
 ADMINISTRATOR, BOT = "root-of-all", "bot"
 
@@ -142,7 +143,17 @@ class Gitea:
 
     def merge(self, repository: str, number: int, how: str = "merge") -> None:
         """Merge a pull request as a person does: `merge`, `squash` or `rebase`."""
-        self.ask("POST", f"{_of(repository)}/pulls/{number}/merge", {"Do": how})
+
+        def merged() -> bool:
+            try:
+                self.ask("POST", f"{_of(repository)}/pulls/{number}/merge", {"Do": how})
+            except GiteaRefused as error:
+                if "try again later" not in error.message:
+                    raise
+                return False  # it is still looking whether that can be merged
+            return True
+
+        until(merged, what=f"pull request {number} to be merged", timeout=_SECONDS_FOR_A_COMMAND)
 
     def close(self, repository: str, number: int) -> None:
         """Close a pull request as a person does."""

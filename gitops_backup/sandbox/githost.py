@@ -59,6 +59,7 @@ class GitHost:
         self.username = "git"
         self.password = secrets.token_urlsafe(12)
         self.before_push: Callable[[str], None] | None = None
+        self._elsewhere: dict[str, str] = {}
         self._bridge = GitBridge(
             folder, username=self.username, password=self.password, before_push=self._before_push
         )
@@ -70,7 +71,7 @@ class GitHost:
 
     def url(self, repository: str) -> str:
         """The address to clone a repository from, without credentials."""
-        return f"{self.root}/{repository}.git"
+        return self._elsewhere.get(repository) or f"{self.root}/{repository}.git"
 
     def path(self, repository: str) -> Path:
         """The bare repository's folder."""
@@ -84,6 +85,11 @@ class GitHost:
             self.url(name)[: -len(".git")],
         )
         return name if known else None
+
+    def adopt(self, repository: str, path: Path, *, url: str) -> None:
+        """Know a bare repository on this machine that another server serves at this URL."""
+        self.path(repository).symlink_to(path)
+        self._elsewhere[repository] = url
 
     def create(self, repository: str, files: Mapping[str, bytes] | None = None) -> str:
         """Create a bare repository, with a first commit of `files` where there are any; returns its URL."""

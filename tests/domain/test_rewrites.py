@@ -21,7 +21,8 @@ from gitops_backup.domain.workloads import Rollout
 from tests.domain.generated import moments
 
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
-COMMITTED, APPLIED, HEALTHY, REVERTED = RewriteState
+COMMITTED, APPLIED = RewriteState.COMMITTED, RewriteState.APPLIED
+HEALTHY, REVERTED = RewriteState.HEALTHY, RewriteState.REVERTED
 
 
 def rewrite(

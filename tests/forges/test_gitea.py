@@ -2,12 +2,12 @@
 
 import pytest
 
-from gitops_backup.domain.pull_requests import PullRequestState, PullRequestText
+from gitops_backup.domain.pull_requests import ForgeKind, PullRequestState, PullRequestText
 from gitops_backup.forges.api import Api, Login
 from gitops_backup.forges.errors import ForgeConflict, ForgeRefused
 from gitops_backup.forges.gitea import Gitea as Forge
 from gitops_backup.forges.gitea import authorization
-from gitops_backup.forges.kinds import ForgeKind, api_address, kind_of
+from gitops_backup.forges.kinds import api_address, kind_of
 from gitops_backup.proxies import Proxies
 from gitops_backup.sandbox.gitea import ADMINISTRATOR, BOT, Gitea
 

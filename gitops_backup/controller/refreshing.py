@@ -1,0 +1,60 @@
+"""Asking Argo CD to look at Git, where what Git says already is not what it compared with.
+
+Whether it has to be asked follows from what the Applications say they were compared with, not from having
+pushed.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gitops_backup.controller.drafting import Draft
+from gitops_backup.controller.inventory import Inventory
+from gitops_backup.controller.ledger import Ledger
+from gitops_backup.controller.parts import Part
+from gitops_backup.controller.waiting import release_awaited, why_not_synced
+from gitops_backup.domain.reasons import Reason
+from gitops_backup.sources.applications import Application
+
+_FIRST_PAUSE_SECONDS = 60.0
+_LONGEST_PAUSE_SECONDS = 1800.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Refreshing:
+    """Asks for Applications; `refresh` takes an Application's namespace and name."""
+
+    inventory: Inventory
+    refresh: Callable[[str, str], None]
+    ledger: Ledger
+    now: Callable[[], datetime]
+    clock: Callable[[], float]
+    _asked: dict[tuple[str, str], tuple[str, float, float]] = field(default_factory=dict)
+
+    def ask(self, parts: Iterable[Part], drafted: Draft) -> None:
+        """Ask Argo CD to compare what Git says already, where it compared with something else before."""
+        waiting = {change.application: change for change in drafted.done}
+        for part in parts:
+            application, release = part.application, release_awaited(part)
+            change = waiting.get(f"{application.namespace}/{application.name}")
+            if change is None or application.refresh_pending:
+                continue
+            if release is not None:
+                note = f"Git names the backup, and {release}"
+                self.ledger.tell(change, reason=Reason.AWAITING_RELEASE, note=note)
+            elif drafted.commit not in application.revisions:
+                self._ask(application, drafted.commit)
+            elif not application.syncing:
+                why = why_not_synced(application, self.inventory.project_of(application), now=self.now())
+                note = f"Git names the backup, and Argo CD has seen it; the Application {why}"
+                self.ledger.tell(change, reason=Reason.AWAITING_SYNC, note=note)
+
+    def _ask(self, application: Application, commit: str) -> None:
+        """Ask once, and after a while again: one whose comparison fails would else be asked without end."""
+        name = application.namespace, application.name
+        asked_for, not_before, pause = self._asked.get(name, ("", 0.0, 0.0))
+        if asked_for == commit and self.clock() < not_before:
+            return
+        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS) if asked_for == commit else _FIRST_PAUSE_SECONDS
+        self._asked[name] = commit, self.clock() + pause, pause
+        self.refresh(application.namespace, application.name)
