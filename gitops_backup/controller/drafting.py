@@ -255,10 +255,10 @@ def _odd(made: Draft, read: Read, shown: Shown) -> dict[ImageChange, Left]:
     """The changes in the files of a source, if what is shown of it speaks against them."""
     found: dict[ImageChange, Left] = {}
     for change in made.edited if shown.problem is not None else ():
-        path = made.places[change].path
+        path, line = made.places[change].path, made.places[change].line
         if path in read.paths:
             who = f"the Application {_name(read.subject.application)}"
-            message = f"{one_line(path)} is read for {who}, too: {shown.problem}"
+            message = f"{one_line(path)}, line {line}, is read for {who}, too: {shown.problem}"
             found[change] = Left(change, Reason.PROOF_FAILED, message, shown.difference)
     return found
 

@@ -152,7 +152,9 @@ def test_a_chart_elsewhere_speaks_against_an_edit_of_its_values(helm_renderer: L
         made = drafted(branch, [own], MemoryElsewhere(dict(places)), helm_renderer, quiet=[other])
         assert not made.files
         (said,) = left(made)
-        assert said.startswith("ProofFailed: web.yaml is read for the Application argocd/other, too: ")
+        assert said.startswith(
+            "ProofFailed: web.yaml, line 1, is read for the Application argocd/other, too: "
+        )
         assert why in said
     made = drafted(branch, [own], MemoryElsewhere({CHARTS: CHART}), helm_renderer, quiet=[other])
     assert made.files == {"web.yaml": COPY}

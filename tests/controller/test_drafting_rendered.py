@@ -59,7 +59,7 @@ def test_a_base_is_left_where_a_reader_would_change_in_more(renderer: Renderer) 
     assert not drafted.files
     ((_, why),) = _left(drafted).items()
     assert why.startswith(
-        "ProofFailed: base/kustomization.yaml is read for the Application argocd/top, too: "
+        "ProofFailed: base/kustomization.yaml, line 4, is read for the Application argocd/top, too: "
     )
     assert "nginx:1.26" in why
     assert drafted.left[0].difference == (

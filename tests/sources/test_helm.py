@@ -168,7 +168,9 @@ def test_a_values_file_that_only_archives_could_give_is_missed(helm_renderer: Lo
     reason, message = outcome(helm_renderer, umbrella)
     assert reason == Reason.UNSUPPORTED_SOURCE
     assert (
-        message == "the chart in app has no value file in the repository that could say other than nginx:1.25"
+        message
+        == "the chart in app has no value file in the repository that could say other than nginx:1.25: "
+        "name one in helm.valueFiles of the Application"
     )
     result = edit(helm_renderer, application(), {**umbrella, "app/values.yaml": b"a: b\n"}, [DUE])
     assert result.edits == {
@@ -253,7 +255,7 @@ UNUSABLE: dict[str, tuple[dict[str, bytes], dict[str, Any], Reason, str]] = {
     ),
     "no chart": (
         {"app/values.yaml": VALUES},
-        {},
+        {"releaseName": "web"},
         Reason.RENDER_FAILED,
         "the chart in app cannot be rendered: helm says: Chart.yaml file is missing",
     ),

@@ -179,7 +179,7 @@ def test_the_version_stays_where_it_is(renderer: LocalRenderer) -> None:
     """A copy with another tag, or with a digest, is none that a new name alone can give."""
     for new in ("bak.example/m/library_nginx:1.25-amd64", f"bak.example/m/library_nginx:1.25@{DIGEST}"):
         assert reasons(edited(PLAIN, renderer, [replacement(new=new)])) == [
-            (Reason.PROOF_FAILED, f"{new} is another version than nginx:1.25, which is to stay")
+            (Reason.PROOF_FAILED, f"{K}: {new} is another version than nginx:1.25, which is to stay")
         ]
 
 

@@ -59,6 +59,7 @@ class Words:
         files = [path for path in self.chart.value_files if self.chart.is_writable(path)]
         if not files and self.chart.own_values is None:
             message = f"{self.source} has no value file in the repository that could say other than {shown}"
+            message += ": name one in helm.valueFiles of the Application"
             return Refused(replacement, Reason.UNSUPPORTED_SOURCE, message)
         message = (
             f"{self.source} puts {shown} together where neither a value nor a line of a template names it"

@@ -267,7 +267,7 @@ class _Edit:
         new_name, version = split_image(replacement.new)[0], image.text[len(split_image(image.text)[0]) :]
         if not means(new_name + version, Reference.parse(replacement.new)):
             what = f"{replacement.new} is another version than {one_line(image.text)}, which is to stay"
-            return Refused(replacement, Reason.PROOF_FAILED, what)
+            return Refused(replacement, Reason.PROOF_FAILED, f"{one_line(self._source.path)}: {what}")
         return None
 
     def _overridden(self, maker: ImageEntry) -> str:
