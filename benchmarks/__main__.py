@@ -14,14 +14,17 @@ from benchmarks.figures import Measurement, render
 from gitops_backup.errors import GitopsBackupError
 from gitops_backup.sandbox.sandbox import Sandbox
 
-NAMES = ("direct", "git", "plan", "latency", "upstream", "idle")
+NAMES = ("direct", "git", "plan", "latency", "rendered", "upstream", "idle")
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[NAME]...")
 @click.option("--quick", is_flag=True, help="A fiftieth of everything: to see that it works, not to measure.")
 def main(names: tuple[str, ...], quick: bool) -> None:
-    """Measure, each figure beside its reference: direct, git, plan, latency, upstream, idle; or all."""
+    """Measure, each figure beside its reference.
+
+    One of direct, git, plan, latency, rendered, upstream, idle; or all of them.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         measured = [_measured(name, quick) for name in dict.fromkeys(names or NAMES)]

@@ -45,10 +45,21 @@ def peak_memory(pid: int | str = "self") -> float:
     raise MeasurementFailed(f"/proc/{pid}/status does not tell the largest resident size")
 
 
-def in_a_process(module: str, *arguments: str | Path) -> dict[str, Any]:
-    """Run a module of this package by itself, and return the JSON object that it prints."""
+def resident_memory() -> float:
+    """The resident size of this process as it is now, in MB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise MeasurementFailed("/proc/self/status does not tell the resident size")
+
+
+def in_a_process(module: str, *arguments: str | Path, longest: float = _LONGEST_SECONDS) -> dict[str, Any]:
+    """Run a module of this package by itself, and return the JSON object that it prints.
+
+    It may take `longest`, in seconds.
+    """
     argv = [sys.executable, "-m", module, *map(str, arguments)]
-    ended = run(argv, timeout=_LONGEST_SECONDS, cwd=PROJECT)
+    ended = run(argv, timeout=longest, cwd=PROJECT)
     if ended.returncode != 0:
         raise MeasurementFailed(f"{module} failed: {one_line(ended.stderr[-300:])}")
     printed: dict[str, Any] = json.loads(ended.stdout)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from gitops_backup.process import environment, run
-from gitops_backup.sandbox.binaries import Binaries
+from gitops_backup.sandbox.binaries import CONTROL_PLANE, Binaries
 from gitops_backup.sandbox.cache import cache_folder
+from gitops_backup.sandbox.renderers import RENDERERS
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _COMMAND = (sys.executable, "-m", "benchmarks", "--quick")
@@ -32,6 +33,15 @@ _FIGURES = {
     ),
     "latency": ("latency: 10 updates a second, 99th percentile",),
     "plan": ("plan: 100 Deployments", "plan: 100 Deployments, resident"),
+    "rendered": (
+        "rendered: 40 Applications, first plan",
+        "rendered: 40 Applications, nothing changed",
+        "rendered: 40 Applications, one file changed",
+        "rendered: most renderings of one",
+        "rendered: kustomize, processor time of a rendering",
+        "rendered: helm, processor time of a rendering",
+        "rendered: resident afterwards",
+    ),
     "upstream": (
         "upstream: 4 images, 50 ms away, 20 at a time, cold",
         "upstream: 4 images, 50 ms away, 20 at a time, all there",
@@ -45,7 +55,7 @@ def env(tmp_path: Path) -> Mapping[str, str]:
     binaries = Binaries(cache=cache_folder(os.environ), environ=os.environ, progress=lambda _: None)
     assets = tmp_path / "assets"
     assets.mkdir()
-    for name, path in binaries.provide().items():
+    for name, path in binaries.provide((*CONTROL_PLANE, *RENDERERS)).items():
         (assets / name).symlink_to(path)
     return {"KUBEBUILDER_ASSETS": str(assets), "GITOPS_BACKUP_CACHE": str(tmp_path / "cache")}
 
