@@ -23,7 +23,7 @@ from pydantic import (
 
 from gitops_backup.domain.images import InvalidReference
 from gitops_backup.domain.naming import Naming, Prefix
-from gitops_backup.domain.policy import Mode, Policy, Unmanaged
+from gitops_backup.domain.policy import THIS_CLUSTER, Mode, Policy, Unmanaged
 from gitops_backup.domain.pull_requests import ForgeKind, WriteMode
 from gitops_backup.domain.urls import UrlPrefix
 from gitops_backup.errors import UsageError, one_line
@@ -136,6 +136,10 @@ class Settings(BaseModel):
     """Namespaces that are left alone."""
     argocd_namespaces: Names = ("argocd",)
     """Namespaces in which Argo CD looks for Applications; those elsewhere are not believed."""
+    argocd_destinations: Names = THIS_CLUSTER
+    """The addresses and names by which Applications name this cluster as the one that they deploy to."""
+    argocd_kubeconfig: Path | None = None
+    """A kubeconfig of the cluster that Argo CD runs in, where that is another one."""
     unmanaged: Unmanaged = Unmanaged.REPORT
     """In gitops mode, what is done with workloads that no Application tracks: `report` or `patch`."""
     resync: float = Field(default=1800, ge=1, le=86400)
@@ -182,12 +186,18 @@ class Settings(BaseModel):
     def policy(self, *, mode: Mode, signing_keys: Collection[str] = ()) -> Policy:
         """The rules of decision; `signing_keys` are the ids of the OpenPGP key that signs commits.
 
-        Raises `UsageError` where no backup repository is set.
+        Raises `UsageError` where no backup repository is set, or where it is not clear which Applications
+        deploy here.
         """
         if self.backup_repository is None:
             raise UsageError(
                 "no backup repository is set",
                 hint="set BACKUP_REPOSITORY, for example docker.io/acme",
+            )
+        if self.argocd_kubeconfig is not None and set(self.argocd_destinations) & set(THIS_CLUSTER):
+            raise UsageError(
+                f"with argocd_kubeconfig, {' and '.join(THIS_CLUSTER)} are another cluster than this one",
+                hint="set argocd_destinations to what Argo CD calls this cluster",
             )
         return Policy(
             mode=mode,
@@ -195,6 +205,7 @@ class Settings(BaseModel):
             backup_namespace=self.backup_namespace,
             restricted_namespaces=frozenset({*self.restricted_namespaces, self.backup_namespace}),
             argocd_namespaces=frozenset(self.argocd_namespaces),
+            argocd_destinations=frozenset(self.argocd_destinations),
             trusted=tuple(Prefix.parse(text) for text in self.trusted_prefixes),
             exclusive=self.exclusive,
             unmanaged=self.unmanaged,

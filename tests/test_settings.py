@@ -191,6 +191,8 @@ WRONG: dict[str, list[Any]] = {
     "backup_namespace": ["", "A", "-a", "a-", "a.b", "a" * 64, "image-backup\n", 5],
     "restricted_namespaces": [5, [5], None],
     "argocd_namespaces": [5, [5], None],
+    "argocd_destinations": [5, [5], None],
+    "argocd_kubeconfig": [5, []],
     "unmanaged": ["ignore", None],
     "resync": [0, 0.5, 86401, "soon", ".nan", float("nan"), float("inf"), None],
     "expiry": [0, 31536001, -1],
@@ -401,3 +403,12 @@ def test_any_settings_are_taken_or_refused_in_one_line(
     else:
         if loaded.backup_repository is not None:
             loaded.policy(mode=Mode.REPORT)
+
+
+def test_with_another_clusters_argo_cd_this_cluster_needs_a_name(tmp_path: Path) -> None:
+    """What Argo CD calls in-cluster is its own."""
+    there = {"backup_repository": "acme", "argocd_kubeconfig": tmp_path / "kubeconfig"}
+    with pytest.raises(UsageError, match="in-cluster are another cluster than this one"):
+        load(file=None, environment={}, flags=there).policy(mode=Mode.GITOPS)
+    named = load(file=None, environment={"GITOPS_BACKUP_ARGOCD_DESTINATIONS": "prod, b"}, flags=there)
+    assert named.policy(mode=Mode.GITOPS).argocd_destinations == {"prod", "b"}

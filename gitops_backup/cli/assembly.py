@@ -57,12 +57,15 @@ from gitops_backup.settings import Settings
 from gitops_backup.sources.projects import Project
 
 _COMPONENT = "gitops-backup"
+_OF_ARGOCD = (APPLICATIONS, APP_PROJECTS)
 _WORKLOAD_WORKERS = 8
 _REPOSITORY_WORKERS = 2
 
 
 class Assembly:
     """The parts of one replica; what has to be closed at the end is put on `stack`.
+
+    `argocd` leads to the API server that has the Applications, where it is another one.
 
     Raises `UsageError` for what is wrong in the settings, or with skopeo or git.
     """
@@ -74,6 +77,7 @@ class Assembly:
         policy: Policy,
         stack: ExitStack,
         *,
+        argocd: Connection | None,
         signer: Signer | None,
     ) -> None:
         self.policy = policy
@@ -81,6 +85,7 @@ class Assembly:
         self.identity = f"{socket.gethostname()}-{uuid4().hex[:8]}"
         self._connection = connection
         self._settings = settings
+        self._argocd = argocd or connection
         self._signer = signer
         self._stack = stack
         self._log = structlog.get_logger()
@@ -122,7 +127,7 @@ class Assembly:
         for_downloads = download_credentials(self._settings)
         downloads = self._stack.enter_context(open_downloads(self._settings, for_downloads))
         renderer = self._stack.enter_context(open_renderer(self._settings, self._cancel))
-        writer = ClusterWriter(self._connection, namespace=self.policy.backup_namespace)
+        writer = ClusterWriter(self._connection, namespace=self.policy.backup_namespace, argocd=self._argocd)
         shared: dict[str, Any] = {
             "inventory": self._inventory,
             "journal": self._journal,
@@ -230,7 +235,7 @@ class Assembly:
         ]
         return [
             Reflector(
-                self._connection,
+                self._argocd if resource in _OF_ARGOCD else self._connection,
                 resource,
                 project=self._guarded(project),
                 on_change=put,

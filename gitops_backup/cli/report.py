@@ -19,7 +19,7 @@ from gitops_backup.cli.offline import foresee_offline
 from gitops_backup.cli.options import ALL, OTHER_WAYS, settings_options
 from gitops_backup.cli.snapshot import snapshot
 from gitops_backup.cli.streams import takes_colours
-from gitops_backup.cli.wiring import open_git, open_renderer, open_signing
+from gitops_backup.cli.wiring import connect_argocd, open_git, open_renderer, open_signing
 from gitops_backup.cluster.connection import Connection, connect
 from gitops_backup.cluster.resources import DAEMON_SETS, DEPLOYMENTS
 from gitops_backup.controller import foresight
@@ -153,7 +153,9 @@ def _report(
     selector: str | None,
     diff: bool,
 ) -> Report:
-    inventory = snapshot(connection, policy, namespace=namespace, tell=partial(click.echo, err=True))
+    argocd = connect_argocd(settings)
+    tell = partial(click.echo, err=True)
+    inventory = snapshot(connection, policy, argocd=argocd, namespace=namespace, tell=tell)
     wanted = _selected(connection, selector, namespace) if selector is not None else None
     plan = Plan(
         tuple(

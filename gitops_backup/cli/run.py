@@ -15,7 +15,7 @@ from gitops_backup.cli.context import Globals
 from gitops_backup.cli.options import ALL, OTHER_WAYS, settings_options
 from gitops_backup.cli.probes import serve_probes
 from gitops_backup.cli.signals import exit_when_told, stop_when_told
-from gitops_backup.cli.wiring import open_signing, permissions
+from gitops_backup.cli.wiring import argocd_permissions, connect_argocd, open_signing, permissions
 from gitops_backup.cluster.access import missing_permissions
 from gitops_backup.cluster.connection import Connection, connect
 from gitops_backup.cluster.discovery import serves
@@ -43,9 +43,10 @@ def run(options: Globals, /, **flags: Any) -> None:
     with ExitStack() as stack:
         signer = stack.enter_context(open_signing(settings))
         policy = settings.policy(mode=settings.mode, signing_keys=signer.key_ids if signer else ())
-        _check(connection, policy, applications=serves(connection, APPLICATIONS))
+        argocd = connect_argocd(settings)
+        _check(connection, policy, argocd=argocd)
         stop_when_told(stop)
-        assembly = Assembly(connection, settings, policy, stack, signer=signer)
+        assembly = Assembly(connection, settings, policy, stack, argocd=argocd, signer=signer)
         ended = _serve(stack, assembly, settings, stop)
     sys.stdout.flush()
     if not ended:
@@ -53,13 +54,16 @@ def run(options: Globals, /, **flags: Any) -> None:
         os._exit(0)
 
 
-def _check(connection: Connection, policy: Policy, *, applications: bool) -> None:
+def _check(connection: Connection, policy: Policy, *, argocd: Connection | None) -> None:
     if not serves(connection, IMAGE_BACKUPS):
         raise UsageError(
             f"the API server at {connection.url} does not know ImageBackups",
             hint="make install, or kubectl apply -k crds, teaches it",
         )
+    applications = argocd is None and serves(connection, APPLICATIONS)
     missing = missing_permissions(connection, permissions(policy, applications=applications))
+    if argocd is not None:
+        missing += missing_permissions(argocd, argocd_permissions(policy))
     if missing:
         what = "; ".join(str(permission) for permission in missing)
         raise UsageError(f"these credentials may not {what}", hint="see argocd/ for the rights of each mode")

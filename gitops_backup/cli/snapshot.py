@@ -38,34 +38,36 @@ from gitops_backup.domain.workloads import Kind
 from gitops_backup.errors import UsageError
 from gitops_backup.sources.projects import Project
 
-Listed = tuple[Resource, str | None, Callable[[Json], Any], Callable[[ObjectKey, Any], None]]
-"""A kind, a namespace or none for all, and how the objects there are projected and put."""
+Listed = tuple[Connection, Resource, str | None, Callable[[Json], Any], Callable[[ObjectKey, Any], None]]
+"""Where, a kind, a namespace or none for all, and how the objects there are projected and put."""
 
 
 def snapshot(
     connection: Connection,
     policy: Policy,
     *,
+    argocd: Connection | None = None,
     namespace: str | None = None,
     tell: Callable[[str], None] = lambda note: None,
 ) -> Inventory:
     """What there is now, of `namespace` or of all; `tell` gets what is not known and taken as absent.
 
+    `argocd` leads to the API server that has the Applications, where it is another one.
     Raises `UsageError` where rights are missing, all of them in one line, and what listing raises.
     """
     manage = partial(management, signing_keys=policy.signing_keys)
     inventory = Inventory(policy, Journal(lambda: datetime.now(UTC)), manage=manage)
     feed = Feed(inventory, policy, lambda concerned: None)
-    lists = _lists(connection, feed, policy, namespace)
+    lists = _lists(connection, argocd or connection, feed, policy, namespace)
     try:
-        for resource, where, project, put in lists:
-            for key, seen in list_objects(
-                connection, resource, project=project, namespace=where
-            ).objects.items():
+        for server, resource, where, project, put in lists:
+            for key, seen in list_objects(server, resource, project=project, namespace=where).objects.items():
                 put(key, seen)
     except Forbidden as error:
-        wanted = (Permission("list", resource, where) for resource, where, _, _ in lists)
-        missing = "; ".join(map(str, missing_permissions(connection, wanted)))
+        wanted: dict[Connection, list[Permission]] = {}
+        for server, resource, where, _, _ in lists:
+            wanted.setdefault(server, []).append(Permission("list", resource, where))
+        missing = "; ".join(str(p) for server in wanted for p in missing_permissions(server, wanted[server]))
         if not missing:
             raise
         raise UsageError(f"these credentials may not {missing}", hint="grant that by RBAC") from error
@@ -75,26 +77,30 @@ def snapshot(
             tell(
                 f"these credentials may not get namespaces: no annotation is known of {' and '.join(hidden)}"
             )
-    if IMAGE_BACKUPS not in {resource for resource, _, _, _ in lists}:
+    if IMAGE_BACKUPS not in {resource for _, resource, _, _, _ in lists}:
         tell("the CustomResourceDefinition of ImageBackups is not installed: no image is backed up yet")
     return inventory
 
 
-def _lists(connection: Connection, feed: Feed, policy: Policy, namespace: str | None) -> list[Listed]:
+def _lists(
+    connection: Connection, argocd: Connection, feed: Feed, policy: Policy, namespace: str | None
+) -> list[Listed]:
     lists: list[Listed] = [
-        (DEPLOYMENTS, namespace, *feed.workload(Kind.DEPLOYMENT)),
-        (DAEMON_SETS, namespace, *feed.workload(Kind.DAEMON_SET)),
+        (connection, DEPLOYMENTS, namespace, *feed.workload(Kind.DEPLOYMENT)),
+        (connection, DAEMON_SETS, namespace, *feed.workload(Kind.DAEMON_SET)),
     ]
     if namespace is None:
-        lists.append((NAMESPACES, None, directive_of, feed.put_namespace))
-    if serves(connection, APPLICATIONS):
+        lists.append((connection, NAMESPACES, None, directive_of, feed.put_namespace))
+    if serves(argocd, APPLICATIONS):
         places = [None] if namespace is None else sorted(policy.argocd_namespaces)
         for place in places:
-            lists.append((APP_PROJECTS, place, Project.project, feed.put_project))
-            lists.append((APPLICATIONS, place, feed.project_application, feed.put_application))
-    lists.append((PODS, namespace, feed.project_pod, feed.put_pod))
+            lists.append((argocd, APP_PROJECTS, place, Project.project, feed.put_project))
+            lists.append((argocd, APPLICATIONS, place, feed.project_application, feed.put_application))
+    lists.append((connection, PODS, namespace, feed.project_pod, feed.put_pod))
     if serves(connection, IMAGE_BACKUPS):
-        lists.append((IMAGE_BACKUPS, policy.backup_namespace, ImageBackup.project, feed.put_backup))
+        lists.append(
+            (connection, IMAGE_BACKUPS, policy.backup_namespace, ImageBackup.project, feed.put_backup)
+        )
     return lists
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from gitops_backup.cluster.connection import Json
+from gitops_backup.cluster.connection import Connection, Json, connect
+from gitops_backup.cluster.discovery import serves
 from gitops_backup.cluster.keys import ObjectKey
 from gitops_backup.cluster.permissions import Permission
 from gitops_backup.cluster.resources import (
@@ -147,6 +148,25 @@ def open_backup_registry(settings: Settings, policy: Policy) -> Iterator[Callabl
         yield held
 
 
+def connect_argocd(settings: Settings) -> Connection | None:
+    """A connection to the API server that has the Applications, where it is another one.
+
+    Raises `UsageError` in one line where that is set and cannot be had, or knows no Applications.
+    """
+    if settings.argocd_kubeconfig is None:
+        return None
+    try:
+        connection = connect(kubeconfig=settings.argocd_kubeconfig, context=None)
+    except UsageError as error:
+        raise UsageError(f"argocd_kubeconfig: {error.message}", hint=error.hint) from error
+    if not serves(connection, APPLICATIONS):
+        raise UsageError(
+            f"the API server at {connection.url} knows no Applications",
+            hint="set argocd_kubeconfig to one for the cluster that Argo CD runs in",
+        )
+    return connection
+
+
 @contextmanager
 def open_signing(settings: Settings) -> Iterator[Signer | None]:
     """Who signs commits, where a key is set. Raises `UsageError` for what is wrong with the key."""
@@ -260,7 +280,7 @@ class Feed:
         """An Application, where Argo CD would look at it: what others write elsewhere is no word of its."""
         if obj["metadata"].get("namespace") not in self._policy.argocd_namespaces:
             return None
-        return Application.project(obj)
+        return Application.project(obj, destinations=self._policy.argocd_destinations)
 
     def project_pod(self, obj: Json) -> Pod | None:
         """A pod, where it is of a workload that is in scope."""
@@ -292,11 +312,11 @@ class Feed:
 def permissions(policy: Policy, *, applications: bool) -> list[Permission]:
     """What a controller with this policy does on the API server."""
     everywhere: list[Resource] = [DEPLOYMENTS, DAEMON_SETS, PODS, NAMESPACES]
-    if applications:
-        everywhere += [APPLICATIONS, APP_PROJECTS]
     home = policy.backup_namespace
     wanted = [Permission(verb, resource) for resource in everywhere for verb in ("list", "watch")]
     wanted += [Permission(verb, IMAGE_BACKUPS, home) for verb in ("list", "watch")]
+    if applications:
+        wanted += argocd_permissions(policy)
     if policy.mode == Mode.REPORT:
         return wanted
     wanted += [Permission(verb, IMAGE_BACKUPS, home) for verb in ("create", "delete")]
@@ -305,7 +325,14 @@ def permissions(policy: Policy, *, applications: bool) -> list[Permission]:
     if policy.mode == Mode.DIRECT or policy.unmanaged == Unmanaged.PATCH:
         wanted += [Permission(verb, kind) for kind in (DEPLOYMENTS, DAEMON_SETS) for verb in ("get", "patch")]
         wanted.append(Permission("get", NAMESPACES))
-    if policy.mode == Mode.GITOPS and applications:
+    return wanted
+
+
+def argocd_permissions(policy: Policy) -> list[Permission]:
+    """What a controller with this policy does on the API server that has the Applications."""
+    resources = APPLICATIONS, APP_PROJECTS
+    wanted = [Permission(verb, resource) for resource in resources for verb in ("list", "watch")]
+    if policy.mode == Mode.GITOPS:
         wanted.append(Permission("patch", APPLICATIONS))
     return wanted
 

@@ -30,11 +30,14 @@ _WORKLOADS: dict[str, Resource] = {Kind.DEPLOYMENT: DEPLOYMENTS, Kind.DAEMON_SET
 class ClusterWriter:
     """Reads and writes single objects; ImageBackups live in `namespace`.
 
+    Applications are where `argocd` leads to, where that is another API server.
+
     All methods raise what `Connection` raises, `Conflict` where an object is no longer as it was seen.
     """
 
-    def __init__(self, connection: Connection, *, namespace: str) -> None:
+    def __init__(self, connection: Connection, *, namespace: str, argocd: Connection | None = None) -> None:
         self._connection = connection
+        self._argocd = argocd or connection
         self._namespace = namespace
 
     def read(self, key: WorkloadKey) -> Json | None:
@@ -133,7 +136,7 @@ class ClusterWriter:
         """Ask Argo CD to look at an Application's source now; that the Application is gone is fine."""
         body: Json = {"metadata": {"annotations": {_REFRESH_ANNOTATION: "normal"}}}
         try:
-            self._connection.merge_patch(APPLICATIONS.path(namespace, name), body)
+            self._argocd.merge_patch(APPLICATIONS.path(namespace, name), body)
         except NotFound:
             return
 

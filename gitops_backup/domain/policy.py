@@ -12,6 +12,8 @@ from gitops_backup.domain.workloads import Workload
 IGNORE = "ignore"
 PAUSE = "pause"
 REWRITE = "rewrite"
+THIS_CLUSTER = ("https://kubernetes.default.svc", "in-cluster")
+"""The address and the name that Argo CD has for the cluster that it runs in."""
 
 
 class Mode(StrEnum):
@@ -36,7 +38,8 @@ class Unmanaged(StrEnum):
 class Policy:
     """The rules that every decision follows.
 
-    Applications in `argocd_namespaces` count; `exclusive` says that nothing but this controller pushes below
+    Applications in `argocd_namespaces` count, for workloads where they name one of `argocd_destinations` as
+    the cluster that they deploy to; `exclusive` says that nothing but this controller pushes below
     the backup prefix; `trusted` are prefixes of other backup registries, whose images are not external;
     `signing_keys` are the ids of the OpenPGP key that commits are signed with, none where there is none.
     """
@@ -48,6 +51,7 @@ class Policy:
         {"kube-system", "kube-public", "kube-node-lease", "image-backup"}
     )
     argocd_namespaces: frozenset[str] = frozenset({"argocd"})
+    argocd_destinations: frozenset[str] = frozenset(THIS_CLUSTER)
     trusted: tuple[Prefix, ...] = ()
     exclusive: bool = False
     unmanaged: Unmanaged = Unmanaged.REPORT

@@ -7,12 +7,13 @@ Annotations are copied from parents to children, so a tracking id counts only on
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from gitops_backup.domain.images import InvalidReference, Reference
+from gitops_backup.domain.policy import THIS_CLUSTER
 from gitops_backup.domain.unheeded import Unheeded
 from gitops_backup.domain.workloads import Kind, Workload, WorkloadKey
 from gitops_backup.errors import GitopsBackupError, one_line
@@ -25,8 +26,7 @@ from gitops_backup.sources.replacements import ObjectId
 
 REFRESH_ANNOTATION = "argocd.argoproj.io/refresh"
 BRANCH_ANNOTATION = "k8slab.io/image-backup-branch"
-IN_CLUSTER_SERVER = "https://kubernetes.default.svc"
-IN_CLUSTER_NAME = "in-cluster"
+IN_CLUSTER_SERVER, IN_CLUSTER_NAME = THIS_CLUSTER
 
 Object = Mapping[str, Any]
 
@@ -133,12 +133,13 @@ class Source:
 class Application:
     """An Application.
 
-    `instance` is its name in tracking ids, `home` the namespace of the Argo CD that it belongs to. `sources`
-    are in the order of the specification, or, where `hydrated`, the one source that a source hydrator renders
-    from: it alone may be edited. `source_types` and `revisions`, the kinds and the commits that were last
-    compared, have one entry per source where they are known. `workloads` are those that its status lists, on
-    the cluster that Argo CD itself runs in. `failure` says why the last sync failed. Differences in the
-    `ignored` images are hidden from comparisons, and, where `keeps_ignored`, left alone by syncs, too.
+    `instance` is its name in tracking ids, `home` the namespace of the Argo CD that it belongs to. Where it
+    deploys to the cluster that is looked at, it is `in_cluster`, and `workloads` are those that its status
+    lists. `sources` are in the order of the specification, or, where `hydrated`, the one source that a source
+    hydrator renders from: it alone may be edited. `source_types` and `revisions`, the kinds and the commits
+    that were last compared, have one entry per source where they are known. `failure` says why the last sync
+    failed. Differences in the `ignored` images are hidden from comparisons, and, where `keeps_ignored`, left
+    alone by syncs, too.
     """
 
     namespace: str
@@ -165,10 +166,17 @@ class Application:
     keeps_ignored: bool
 
     @classmethod
-    def project(cls, obj: Object, *, argocd_namespace: str = "argocd") -> Self:
+    def project(
+        cls,
+        obj: Object,
+        *,
+        argocd_namespace: str = "argocd",
+        destinations: Collection[str] = THIS_CLUSTER,
+    ) -> Self:
         """The projection of an Application from the API or from a file; what is missing reads as unset.
 
-        `argocd_namespace` is where Argo CD runs, where the Application's status does not say it.
+        `argocd_namespace` is where Argo CD runs, where the Application's status does not say it;
+        `destinations` are the names and addresses that Argo CD has for the cluster that is looked at.
         """
         metadata, spec, status = _part(obj, "metadata"), _part(obj, "spec"), _part(obj, "status")
         sync, destination = _part(status, "sync"), _part(spec, "destination")
@@ -178,7 +186,7 @@ class Application:
         namespace, name = _text(metadata, "namespace") or argocd_namespace, _text(metadata, "name")
         home = _text(status, "controllerNamespace") or argocd_namespace
         in_cluster = (
-            _text(destination, "server") == IN_CLUSTER_SERVER or _text(destination, "name") == IN_CLUSTER_NAME
+            _text(destination, "server") in destinations or _text(destination, "name") in destinations
         )
         return cls(
             namespace=namespace,

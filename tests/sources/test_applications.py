@@ -335,3 +335,30 @@ def test_a_block_that_says_nothing_does_not_count(block: dict[str, Any], blocks:
     """Argo CD takes it away, and looks what the folder holds."""
     (source,) = app(spec={"source": SOURCE | block}).sources
     assert source.blocks == blocks
+
+
+@pytest.mark.parametrize(
+    ("destination", "here"),
+    [
+        ({"server": "https://10.0.0.1:6443"}, True),
+        ({"name": "prod"}, True),
+        ({"name": "in-cluster"}, False),
+        ({"server": "https://kubernetes.default.svc"}, False),
+        ({"name": ""}, False),
+        ({}, False),
+    ],
+)
+def test_an_application_deploys_here_where_it_names_this_cluster(
+    destination: dict[str, str], here: bool
+) -> None:
+    """By a name or an address that Argo CD has for it; what it deploys elsewhere is nobody's here."""
+    application = Application.project(
+        {
+            "metadata": {"name": "web"},
+            "spec": {"destination": destination},
+            "status": {"resources": LISTED},
+        },
+        destinations=["prod", "https://10.0.0.1:6443"],
+    )
+    assert application.in_cluster is here
+    assert (WEB in application.workloads) is here
