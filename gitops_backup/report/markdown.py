@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from gitops_backup.errors import count
 from gitops_backup.report.changes import render_changes
 from gitops_backup.report.markup import MOST_NAMED, code, listed, longest_run, row, text
-from gitops_backup.report.model import ContainerReport, ImageReport, Report, Standing
+from gitops_backup.report.model import AlongReport, ContainerReport, ImageReport, Report, Standing
 from gitops_backup.report.sentences import numbers, problems, reasons
 
 _FINE = frozenset({Standing.SETTLED, Standing.LEFT_ALONE})
@@ -64,12 +64,17 @@ def _containers(report: Report, image: ImageReport) -> list[ContainerReport]:
 
 
 def _along(report: Report) -> Iterator[str]:
-    for each in report.along[:MOST_NAMED]:
-        place = f"{code(f'{each.kind} {each.namespace}/{each.name}')}, {code(each.place)}"
-        yield f"- **Also changes**: {place}: {code(each.image)} becomes {code(each.becomes)}"
-    rest = len(report.along) - MOST_NAMED
+    # the same of several Applications is told once
+    lines = list(dict.fromkeys(map(_also, report.along)))
+    yield from lines[:MOST_NAMED]
+    rest = len(lines) - MOST_NAMED
     if rest > 0:
         yield f"- **Also changes**: {count(rest, 'more place')}"
+
+
+def _also(along: AlongReport) -> str:
+    place = f"{code(f'{along.kind} {along.namespace}/{along.name}')}, {code(along.place)}"
+    return f"- **Also changes**: {place}: {code(along.image)} becomes {code(along.becomes)}"
 
 
 def _reasons(report: Report) -> Iterator[str]:

@@ -67,11 +67,12 @@ class _Text:
         return self._columns(("IMAGE", "COPY", "WORKLOADS", "BACKUP"), rows)
 
     def along(self) -> list[str]:
-        rows = [
+        rows = (
             (f"{each.kind} {each.namespace}/{each.name}", each.place, each.image, each.becomes)
             for each in self._report.along
-        ]
-        return self._columns(("ALSO CHANGES", "WHERE", "IMAGE", "BECOMES"), rows)
+        )
+        # the same of several Applications is told once
+        return self._columns(("ALSO CHANGES", "WHERE", "IMAGE", "BECOMES"), list(dict.fromkeys(rows)))
 
     def reasons(self) -> list[str]:
         lines: list[str] = []

@@ -6,7 +6,7 @@ from pathlib import Path
 from gitops_backup.report.markdown import render_markdown
 from tests.controller.cluster import backup, workload
 from tests.report.forms import everything, harmful
-from tests.report.reports import OURS, report
+from tests.report.reports import OURS, also_changes, report
 
 _GOLDEN = Path(__file__).parent / "golden"
 
@@ -14,6 +14,16 @@ _GOLDEN = Path(__file__).parent / "golden"
 def test_the_whole_report() -> None:
     """Numbers, images, reasons, what was not looked at, changes."""
     assert render_markdown(everything()) == (_GOLDEN / "report.md").read_text()
+
+
+def test_of_much_that_changes_along_the_first_is_told() -> None:
+    """The same of two Applications once; how much there is besides is counted."""
+    found = [also_changes("StatefulSet", f"db-{number}", "container db") for number in range(12)]
+    elsewhere = [each.model_copy(update={"application": "argocd/two"}) for each in found]
+    shown = render_markdown(report(along=[*found, *elsewhere]))
+    assert shown.count("- **Also changes**: `StatefulSet shop/db-") == 10
+    assert "- **Also changes**: 2 more places\n" in shown
+    assert render_markdown(report(along=found[:1])).count("Also changes") == 1
 
 
 def test_where_there_is_nothing_to_do_it_says_so() -> None:
