@@ -17,6 +17,7 @@ from functools import cached_property, partial
 from gitops_backup.domain.images import InvalidReference, Reference, means
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
+from gitops_backup.sources.applicationsets.findings import Findings, User
 from gitops_backup.sources.applicationsets.frames import frame_of
 from gitops_backup.sources.applicationsets.generators import Surroundings
 from gitops_backup.sources.applicationsets.pieces import (
@@ -43,7 +44,6 @@ from gitops_backup.sources.replacements import Refused, Replaced, Replacement
 Wanted = tuple[str, Replacement]
 """A replacement in what the Application of this name deploys."""
 
-_User = tuple[str, RenderedImage]
 _MOST_ALONE = 50
 """How many pieces, or replacements, are looked at one by one."""
 
@@ -127,17 +127,21 @@ class _Editing:
         pieces = self._pieces({_name(image.text) for image in due.values()})
         findings = self._findings(pieces)
         solved: dict[Wanted, Mapping[Piece, str]] = {}
-        names: Mapping[Piece, str] = {}
+        groups = {user: group for group in findings.groups() for user in group}
+        changed: dict[int, Mapping[Piece, str]] = {}
         for each, image in due.items():
+            user = each[0], image
+            group = groups.get(user, {})
             try:
-                spelling = self._solved((each[0], image), findings, names)
+                there = replace(findings, compositions=group)
+                spelling = self._solved(user, there, changed.get(id(group), {}))
             except _Unfit as error:
                 refused[each] = Refused(each[1], error.reason, error.message)
             else:
-                composition = findings.compositions[each[0], image]
-                own = {segment.piece for segment in composition.segments}
+                own = {segment.piece for segment in findings.compositions[user].segments}
                 solved[each] = {piece: new for piece, new in spelling.items() if piece in own}
-                names = spelling
+                changed[id(group)] = spelling
+        names = {piece: new for spelling in changed.values() for piece, new in spelling.items()}
         return replace(self._proven(solved, names, refused), done=tuple(done))
 
     def _pieces(self, names: set[str]) -> list[Piece]:
@@ -197,12 +201,12 @@ class _Editing:
     def _rendered(self, application: Object, *, again: bool = False) -> Sequence[Rendered]:
         return self.site.render(application, again)
 
-    def _findings(self, pieces: Sequence[Piece]) -> "_Findings":
-        compositions: dict[_User, Composition[Piece]] = {}
-        targets: dict[_User, str] = {}
+    def _findings(self, pieces: Sequence[Piece]) -> Findings:
+        compositions: dict[User, Composition[Piece]] = {}
+        targets: dict[User, str] = {}
         strays: dict[Piece, str] = {}
         if not pieces:
-            return _Findings(compositions, targets, strays)
+            return Findings(compositions, targets, strays)
         marks, marked = self._marked(pieces)
         for name, application in self.before.items():
             if marked[name] == application:
@@ -220,7 +224,7 @@ class _Editing:
             wholes = {image.text for image in images_of(before)}
             where = marks.strays(after, pieces, allowed=wholes)
             strays |= {piece: f"{place} of the Application {name}" for piece, place in where.items()}
-        return _Findings(compositions, targets, strays)
+        return Findings(compositions, targets, strays)
 
     def _target(self, image: RenderedImage) -> str | None:
         """The name that an image becomes if it has a copy; its tag and digest stay where they are."""
@@ -233,7 +237,7 @@ class _Editing:
             return None
         return _name(copy)
 
-    def _solved(self, user: _User, findings: "_Findings", names: Mapping[Piece, str]) -> Mapping[Piece, str]:
+    def _solved(self, user: User, findings: Findings, names: Mapping[Piece, str]) -> Mapping[Piece, str]:
         fixed = frozenset(findings.strays)
         compositions, targets = findings.compositions, findings.targets
         shown = f"{one_line(user[1].text)}, which the Application {user[0]} deploys,"
@@ -328,15 +332,6 @@ class _Editing:
             if missing.due or missing.refused:
                 raise _Unfit(Reason.PROOF_FAILED, f"the Application {name} would not deploy the backup")
         return changed
-
-
-@dataclass(frozen=True, slots=True)
-class _Findings:
-    """How images are put together, what they become, and where else texts come out."""
-
-    compositions: Mapping[_User, Composition[Piece]]
-    targets: Mapping[_User, str]
-    strays: Mapping[Piece, str]
 
 
 def _refusal(replacement: Replacement, error: GitopsBackupError) -> Refused:
