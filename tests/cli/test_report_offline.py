@@ -1,5 +1,6 @@
 """`gitops-backup report --from`: the same report of a Git repository alone, with no cluster."""
 
+import hashlib
 import json
 import re
 import sys
@@ -111,6 +112,48 @@ def _problem(tmp_path: Path, environment: Mapping[str, str], files: Mapping[str,
     assert _SECRET not in json.dumps(report)
     (problem,) = report["problems"]
     return str(problem)
+
+
+def test_what_follows_and_what_speaks_against_an_edit_is_shown(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """A StatefulSet of the same value is named; a sum that would differ is shown, but not in a Secret."""
+    image = "{{ .Values.image }}:1.0"
+    config = "apiVersion: v1\nkind: %s\nmetadata: {name: sum}\ndata: {sum: {{ .Values.image | sha256sum }}}\n"
+    files: dict[str, bytes] = {}
+    for name, more in {
+        "along": deployment("db", image).replace(b"Deployment", b"StatefulSet"),
+        "config": (config % "ConfigMap").encode(),
+        "secret": (config % "Secret").encode(),
+    }.items():
+        files |= {
+            f"apps/{name}.yaml": application(name, name),
+            f"{name}/Chart.yaml": b"apiVersion: v2\nname: %s\nversion: 0.1.0\n" % name.encode(),
+            f"{name}/values.yaml": b"image: quay.io/acme/tool\n",
+            f"{name}/templates/all.yaml": deployment("web", image) + b"---\n" + more,
+        }
+    tree = work_tree(tmp_path / "shop", files)
+    report = _json(environment, tree, "--diff")
+    assert [(each["kind"], each["name"], each["place"], each["image"]) for each in report["along"]] == [
+        ("StatefulSet", "db", "container main", "quay.io/acme/tool:1.0")
+    ]
+    told = {
+        workload["namespace"]: (container["reason"], container["difference"])
+        for workload in report["workloads"]
+        for container in workload["containers"]
+    }
+    assert told["along"] == (None, "")
+    before, after = (
+        hashlib.sha256(name).hexdigest()
+        for name in (b"quay.io/acme/tool", b"bak.example/m/quay.io_acme_tool")
+    )
+    diff = f"--- ConfigMap config/sum\n+++ ConfigMap config/sum\n@@ data.sum @@\n-{before}\n+{after}\n"
+    assert told["config"] == ("ProofFailed", diff)
+    assert told["secret"][0] == "ProofFailed"
+    text = _report(environment, tree, "--diff").out
+    assert f"#   -{before}\n#   +{after}\n" in text
+    assert "#   @@ data.sum @@\n#   -a value that is not shown\n" in text
+    assert _json(environment, tree)["workloads"][1]["containers"][0]["difference"] == ""
 
 
 def test_every_image_is_found_where_it_is_written(environment: dict[str, str], shop: Path) -> None:
