@@ -175,6 +175,7 @@ class _Drafting:
         due = {each.change: each for part in parts for each in part.due}
         for family in self._families:
             _edit_family(together, family, due, here)
+        together.left = [_with_generator(left, parts, self._families) for left in together.left]
         return together
 
     def shown(self, made: Draft) -> _Shown:
@@ -245,6 +246,21 @@ def _edit_family(
         left[change] = Left(change, refusal.reason, message, refusal.difference)
     settled = {*result.replaced, *result.done}
     made.left = [left.get(each.change, each) for each in made.left if each.change not in settled]
+
+
+def _with_generator(left: Left, parts: Sequence[Part], families: Sequence[Family]) -> Left:
+    """What is left, with the set that would have to be changed, where that is not at hand."""
+    known = any(left.change.application in family.members for family in families)
+    if left.reason != Reason.OVERRIDDEN or known:
+        return left
+    applications = (part.application for part in parts)
+    its = next(
+        (each for each in applications if each.generator and _name(each) == left.change.application), None
+    )
+    if its is None:
+        return left
+    what = f"the ApplicationSet {its.namespace}/{its.generator} generates it, and is to be changed"
+    return replace(left, message=f"{left.message}; {what}")
 
 
 def _name(application: Application) -> str:

@@ -139,7 +139,7 @@ class Application:
     hydrator renders from: it alone may be edited. `source_types` and `revisions`, the kinds and the commits
     that were last compared, have one entry per source where they are known. `failure` says why the last sync
     failed. Differences in the `ignored` images are hidden from comparisons, and, where `keeps_ignored`, left
-    alone by syncs, too.
+    alone by syncs, too. `generator` is the ApplicationSet in its namespace that generates it.
     """
 
     namespace: str
@@ -164,6 +164,7 @@ class Application:
     failure: str
     ignored: tuple[Unheeded, ...]
     keeps_ignored: bool
+    generator: str = ""
 
     @classmethod
     def project(
@@ -211,6 +212,7 @@ class Application:
             failure=_failure(operation),
             ignored=tuple(ignored_images(_list(spec, "ignoreDifferences"), "spec.ignoreDifferences")),
             keeps_ignored=_KEEPING_IGNORED in _list(_part(spec, "syncPolicy"), "syncOptions"),
+            generator=_generator(metadata),
         )
 
     def claims(self, workload: Workload) -> bool:
@@ -352,6 +354,11 @@ def _automation(automated: object) -> tuple[bool, bool]:
     if not isinstance(automated, Mapping) or automated.get("enabled") is False:
         return False, False
     return True, bool(automated.get("selfHeal"))
+
+
+def _generator(metadata: Object) -> str:
+    owners = (each for each in _parts(metadata, "ownerReferences") if each.get("kind") == "ApplicationSet")
+    return next((_text(each, "name") for each in owners if each.get("controller") is True), "")
 
 
 def _failure(operation: Object) -> str:

@@ -1,0 +1,142 @@
+"""Drafts where ApplicationSets say images of the Applications that they generate."""
+
+from dataclasses import replace
+
+import pytest
+
+from gitops_backup.controller.drafting import Draft, draft
+from gitops_backup.controller.generating import Family, generate
+from gitops_backup.controller.parts import Part
+from gitops_backup.sources.applications import Application
+from gitops_backup.sources.applicationsets.sets import read_sets
+from gitops_backup.sources.rendering import Renderer
+from tests.controller.cluster import workload
+from tests.controller.memory import COMMIT, MemoryBranch, manifest
+from tests.controller.test_drafting import part_of
+
+_SET = b"""\
+apiVersion: argoproj.io/v1alpha1
+kind: ApplicationSet
+metadata: {name: shop}
+spec:
+  generators:
+  - git:
+      repoURL: https://git.example/shop
+      revision: HEAD
+      files: [{path: env/*.json}]
+  - list:
+      elements:
+      - {name: test, image: "nginx:1.25"}
+  template:
+    metadata: {name: "{{name}}"}
+    spec:
+      source:
+        repoURL: https://git.example/shop
+        path: base
+        kustomize: {images: ["web={{image}}"]}
+      destination: {server: https://kubernetes.default.svc, namespace: shop}
+"""
+_ENV = b'[{"name": "dev", "image": "nginx:1.25"},\n {"name": "prod", "image": "redis:7"}]'
+
+
+@pytest.fixture
+def branch() -> MemoryBranch:
+    """A set of three Applications, two of them from a file."""
+    return MemoryBranch(
+        {
+            "set.yaml": _SET,
+            "env/all.json": _ENV,
+            "base/kustomization.yaml": b"resources: [web.yaml]\n",
+            "base/web.yaml": manifest("web", "web"),
+        }
+    )
+
+
+def _family(branch: MemoryBranch, renderer: Renderer) -> Family:
+    sets = read_sets("set.yaml", branch.files["set.yaml"], namespace="argocd")
+    (family,) = generate(
+        branch,
+        COMMIT,
+        sets,
+        manifests=branch.files,
+        clusters=(),
+        is_here=lambda *_: True,
+        renderer=renderer,
+    )
+    names = [each.name for each in family.evaluation.generated]
+    return replace(family, members={f"argocd/{name}": name for name in names})
+
+
+def _part(family: Family, name: str, image: str) -> Part:
+    made = next(each.application for each in family.evaluation.generated if each.name == name)
+    return part_of(Application.project(made), workload("web", image))
+
+
+def _drafted(branch: MemoryBranch, renderer: Renderer, **images: str) -> Draft:
+    family = _family(branch, renderer)
+    parts = [_part(family, name, image) for name, image in images.items()]
+    return draft(branch, COMMIT, parts, renderer=renderer, families=[family])
+
+
+def test_a_set_is_edited_for_all_its_applications(branch: MemoryBranch, renderer: Renderer) -> None:
+    """Each where the image is: an element of a file, or of the set's list."""
+    drafted = _drafted(branch, renderer, dev="nginx:1.25", prod="redis:7", test="nginx:1.25")
+    assert drafted.files == {
+        "set.yaml": _SET.replace(b'"nginx:1.25"', b'"bak.example/m/library_nginx:1.25"'),
+        "env/all.json": b'[{"name": "dev", "image": "bak.example/m/library_nginx:1.25"},\n'
+        b' {"name": "prod", "image": "bak.example/m/library_redis:7"}]',
+    }
+    assert {c.application: (w.path, w.line) for c, w in drafted.places.items()} == {
+        "argocd/dev": ("env/all.json", 1),
+        "argocd/prod": ("env/all.json", 2),
+        "argocd/test": ("set.yaml", 12),
+    }
+    assert (drafted.left, drafted.along, drafted.generated) == (
+        [],
+        [],
+        {"argocd/dev", "argocd/prod", "argocd/test"},
+    )
+
+
+def test_what_a_set_says_already_is_done(branch: MemoryBranch, renderer: Renderer) -> None:
+    """The Application was not generated anew since then."""
+    family = _family(branch, renderer)
+    part = _part(family, "test", "nginx:1.25")
+    branch.files["set.yaml"] = _SET.replace(b'"nginx:1.25"', b'"bak.example/m/library_nginx:1.25"')
+    drafted = draft(branch, COMMIT, [part], renderer=renderer, families=[_family(branch, renderer)])
+    assert (drafted.files, drafted.left) == ({}, [])
+    assert [each.application for each in drafted.done] == ["argocd/test"]
+
+
+def test_a_literal_waits_for_the_copies_of_all_it_sets(branch: MemoryBranch, renderer: Renderer) -> None:
+    """A template's is in every Application, on whatever tag each is."""
+    template = _SET.replace(b'"web={{image}}"', b'"web=nginx"').replace(b"path: base", b"path: '{{folder}}'")
+    branch.files["set.yaml"] = template.replace(b'image: "nginx:1.25"', b"folder: base")
+    branch.files["env/all.json"] = b'{"name": "dev", "folder": "other"}'
+    branch.files |= {
+        "base/web.yaml": manifest("web", "web:1.25"),
+        "other/kustomization.yaml": b"resources: [web.yaml]\n",
+        "other/web.yaml": manifest("web", "web:1.26"),
+    }
+    drafted = _drafted(branch, renderer, test="nginx:1.25")
+    assert not drafted.files
+    (left,) = drafted.left
+    assert left.reason == "BackupPending"
+    assert left.message == (
+        "spec.source.kustomize.images[0] of the live Application sets web=nginx: set.yaml, line 19,"
+        " also sets nginx:1.26 of the Application dev, of which there is no verified copy yet"
+    )
+    both = _drafted(branch, renderer, test="nginx:1.25", dev="nginx:1.26")
+    assert list(both.files) == ["set.yaml"]
+
+
+def test_the_set_of_a_generated_application_is_named(branch: MemoryBranch, renderer: Renderer) -> None:
+    """Where its manifest is not at hand."""
+    part = _part(_family(branch, renderer), "test", "nginx:1.25")
+    generated = replace(part, application=replace(part.application, generator="shop"))
+    (left,) = draft(branch, COMMIT, [generated], renderer=renderer).left
+    assert left.reason == "Overridden"
+    assert left.message == (
+        "spec.source.kustomize.images[0] of the live Application sets web=nginx:1.25;"
+        " the ApplicationSet argocd/shop generates it, and is to be changed"
+    )
