@@ -20,6 +20,7 @@ from gitops_backup.domain.images import DIGEST, InvalidReference, Reference
 ANNOTATION = "k8slab.io/image-backup"
 ORIGINAL_IMAGES_ANNOTATION = "k8slab.io/original-images"
 TRACKING_ANNOTATION = "argocd.argoproj.io/tracking-id"
+INSTALLATION_ANNOTATION = "argocd.argoproj.io/installation-id"
 
 Object = Mapping[str, Any]
 
@@ -77,7 +78,8 @@ class Workload:
 
     `directive` is the value of the annotation k8slab.io/image-backup; `owner` the controller that made the
     workload, as `Kind/name`; `originals` are the images that a patch replaced, by container. `version` is the
-    resourceVersion that all this was read at, and `annotated` whether there is any annotation.
+    resourceVersion that all this was read at, and `annotated` whether there is any annotation. `tracking_id`
+    says which Application of Argo CD made it, and `installation_id` which Argo CD, where there are several.
     """
 
     key: WorkloadKey
@@ -96,6 +98,7 @@ class Workload:
     """Whether every pod that there is to be is of the current template."""
     annotated: bool = False
     version: str = ""
+    installation_id: str | None = None
 
     @classmethod
     def project(cls, kind: str, obj: Object) -> Self:
@@ -120,6 +123,7 @@ class Workload:
             owner=_controller(metadata),
             directive=annotations.get(ANNOTATION),
             tracking_id=annotations.get(TRACKING_ANNOTATION),
+            installation_id=annotations.get(INSTALLATION_ANNOTATION),
             originals=tuple(sorted(original_images(annotations).items())),
             updated=observed and progress.updated >= progress.desired,
             annotated=metadata.get("annotations") is not None,

@@ -245,9 +245,11 @@ class Application:
 def owner_of(workload: Workload, applications: Iterable[Application]) -> Application | None:
     """Which of these Applications a workload belongs to: one whose status lists it, or that it names itself.
 
-    Where several list it, it belongs to the one that it names, which is the one that was synced last.
+    Where several list it, it belongs to the one that it names, which is the one that was synced last. One
+    that says which of several Argo CDs made it may name an Application of another one: it has to be listed.
     """
-    known = [a for a in applications if workload.key in a.workloads or a.claims(workload)]
+    alone = workload.installation_id is None
+    known = [a for a in applications if workload.key in a.workloads or (alone and a.claims(workload))]
     return min(known, key=lambda a: (not a.claims(workload), a.namespace, a.name), default=None)
 
 

@@ -126,3 +126,34 @@ def test_what_is_deployed_from_a_tag_waits_for_a_release_of_the_branch(scene: Sc
         assert refreshes.count == 0
     assert repository.commits() == 2
     assert BACKUP.encode() in repository.file("app.yaml")
+
+
+def test_an_application_outside_of_argo_cds_namespace_is_found_and_refreshed(scene: Scene) -> None:
+    """Where the settings say that Argo CD looks for Applications there; elsewhere they do not count."""
+    team = scene.sandbox.namespace(f"team-{scene.namespace}")
+    repository = scene.repository({"app.yaml": scene.yaml("Deployment", "app", [REDIS])})
+    tracking = {"argocd.argoproj.io/tracking-id": f"{team}_shop:apps/Deployment:{scene.namespace}/app"}
+    app = scene.deployment("app", REDIS, annotations=tracking)
+    thing = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": "shop", "namespace": team},
+        "spec": {
+            "project": "default",
+            "destination": {"server": "https://kubernetes.default.svc", "namespace": scene.namespace},
+            "sources": [{"repoURL": repository.url, "path": "."}],
+        },
+    }
+    application = scene.api.path_of(scene.api.apply(thing))
+    status = {"controllerNamespace": "argocd", "sync": {"status": "Synced", "revisions": [repository.head]}}
+    scene.api.merge(application, {"status": status})
+    scene.wait_rolled_out(app)
+    with scene.controller("gitops") as controller:
+        until(lambda: controller.images("Blocked", "NotInGit") == 1, what="the Application not to count")
+    with (
+        scene.refreshes(application) as refreshes,
+        scene.controller("gitops", argocd_namespaces=["argocd", team]),
+    ):
+        until(lambda: BACKUP.encode() in repository.file("app.yaml"), what="the commit")
+        until(lambda: refreshes.count > 0, what="a refresh to be asked for")
+    assert repository.commits() == 2

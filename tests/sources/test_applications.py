@@ -362,3 +362,20 @@ def test_an_application_deploys_here_where_it_names_this_cluster(
     )
     assert application.in_cluster is here
     assert (WEB in application.workloads) is here
+
+
+def test_a_workload_of_another_argo_cd_is_not_taken_for_one_of_an_application_of_the_same_name() -> None:
+    """Where several Argo CDs deploy to a cluster, their objects say which; then the status decides."""
+    named = {"argocd.argoproj.io/tracking-id": "web:apps/Deployment:shop/web"}
+    ours = app(status={})
+    listing = app(status={"resources": LISTED})
+    plain, installed = (
+        Workload.project("Deployment", {"metadata": {**_WEB, "annotations": annotations}})
+        for annotations in (named, named | {"argocd.argoproj.io/installation-id": "theirs"})
+    )
+    assert owner_of(plain, [ours]) == ours
+    assert owner_of(installed, [ours]) is None
+    assert owner_of(installed, [ours, listing]) == listing
+
+
+_WEB = {"namespace": "shop", "name": "web"}
