@@ -46,9 +46,7 @@ def branch_of(source: Source) -> Target:
     """The repository and branch that a source names itself, or what is in the way."""
     if source.chart or source.repo_url.startswith("oci://"):
         what = f"the chart {one_line(source.chart)}" if source.chart else "the source"
-        message = (
-            f"{what} comes from {one_line(source.repository)}, which is not in Git, and no value file that is"
-        )
+        message = f"{what} comes from {one_line(source.repository)}, which is not in Git, nor are its values"
         return Target(source.repository, None, blocked=Reason.UNSUPPORTED_SOURCE, message=message)
     try:
         branch = writable_branch(source.target_revision)

@@ -19,7 +19,9 @@ from gitops_backup.sandbox.githost import GitHost
 from gitops_backup.sandbox.registry import Registry
 from tests.cli.command import PROJECT, SECONDS, Answer, command, path_with, refused, which
 from tests.cli.worktree import URL, application, application_set, commit_all, deployment, work_tree
+from tests.downloads.repository import ChartRepository
 from tests.git.bare import BareRepository, run_git
+from tests.registry.faulty import FaultyServer
 
 _PREFIX = "bak.example/m"
 _BASE = deployment("web", "redis:7")
@@ -502,6 +504,30 @@ def test_a_source_that_is_elsewhere_is_no_success(environment: dict[str, str], t
         " https://charts.example is below none of the setting download_prefixes"
         " (add https://charts.example, or a path there, to download_prefixes)\n"
     ) in answer.out
+
+
+def test_a_chart_from_elsewhere_is_downloaded_where_that_is_allowed(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Its values are here, and are changed; a chart that has none here is only looked at."""
+    template = deployment("tool", "{{ .Values.image }}:1.0")
+    helm = {"valueFiles": ["$values/env/prod.yaml"]}
+    with FaultyServer() as server:
+        charts = ChartRepository(server, "1.0.0", template=template)
+        chart = {"repoURL": charts.url, "chart": "web", "targetRevision": "1.x"}
+        files = {"env/prod.yaml": b"# ours\nreplicas: 1\n"}
+        for name, source in (("app", {**chart, "helm": helm}), ("bare", chart)):
+            manifest = json.loads(application(name, ""))
+            manifest["spec"]["sources"] = [source, {"repoURL": URL, "ref": "values"}]
+            files[f"{name}.yaml"] = json.dumps(manifest).encode()
+        tree = work_tree(tmp_path / "tree", files)
+        allowed = {**environment, "GITOPS_BACKUP_DOWNLOAD_PREFIXES": charts.url}
+        answer = _report(allowed, tree, "--diff")
+    rows = _rows(answer)
+    assert rows["app/tool main"] == "Commit to [1] env/prod.yaml:3"
+    assert "image: bak.example/m/library_nginx" in answer.out
+    assert "UnsupportedSource" in rows["bare/tool main"]
+    assert "problems" not in answer.err
 
 
 def test_a_program_that_is_missing_is_a_problem_of_what_needs_it(

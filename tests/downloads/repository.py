@@ -64,15 +64,21 @@ class ChartRepository:
         """Serve an index of all versions; `changed` is said of each of them."""
         releases = [
             {
+                "apiVersion": "v2",
+                "name": "web",
                 "version": v,
                 "digest": self.digests[v],
                 "urls": [f"web-{v}.tgz"],
-                "keywords": ["a", {"b": []}],
+                "maintainers": [{"name": "a", "url": "b"}],
                 **changed,
             }
             for v in self.archives
         ]
-        index = {"apiVersion": "v1", "entries": {"other": [], "web": releases}, "generated": "now"}
+        index = {
+            "apiVersion": "v1",
+            "entries": {"other": [], "web": releases},
+            "generated": "2026-01-01T00:00:00Z",
+        }
         self.server.on("GET", "/charts/index.yaml", tagged(json.dumps(index).encode()))
 
     def place(self, revision: str = "1.x", *, chart: str = "web", url: str = "") -> Place:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
@@ -61,10 +62,20 @@ class Words:
             message = f"{self.source} has no value file in the repository that could say other than {shown}"
             message += ": name one in helm.valueFiles of the Application"
             return Refused(replacement, Reason.UNSUPPORTED_SOURCE, message)
+        if self._comes_from_elsewhere(image):
+            sets = f"a value file that {self.source} has from elsewhere sets {shown}"
+            message = f"{sets}, and overrides those in the repository"
+            return Refused(replacement, Reason.UNSUPPORTED_SOURCE, message)
         message = (
             f"{self.source} puts {shown} together where neither a value nor a line of a template names it"
         )
         return Refused(replacement, Reason.UNSUPPORTED_SOURCE, message)
+
+    def _comes_from_elsewhere(self, image: RenderedImage) -> bool:
+        """Whether an image's name is in a value file that is not in the repository, and comes after those."""
+        last = image.text.partition("@")[0].rpartition("/")[2].partition(":")[0].encode()
+        above = takewhile(lambda path: not self.chart.is_writable(path), reversed(self.chart.value_files))
+        return any(last in self.chart.files[path] for path in above)
 
     def _place(self, text: Text) -> str:
         return place(text, self.chart, self.inline)
