@@ -24,7 +24,7 @@ RUN go install -trimpath -ldflags="-s -w \
 
 FROM docker.io/library/python:3.11-slim-bookworm
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends ca-certificates git gpg gpg-agent openssh-client skopeo \
+ && apt-get install --yes --no-install-recommends ca-certificates git gpg gpg-agent openssh-client openssl skopeo \
  && rm -rf /var/lib/apt/lists/* \
  && groupadd --gid 65532 gitops-backup \
  && useradd --uid 65532 --gid 65532 --home-dir /var/cache/gitops-backup --create-home --shell /usr/sbin/nologin gitops-backup

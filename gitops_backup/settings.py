@@ -91,6 +91,12 @@ class RepositorySettings(BaseModel):
     """The address of the forge's API; by default the usual one on the repository's host."""
     token: Path | None = None
     """A file with a token for the API, which is read again when it changes; by default the Git password."""
+    app_id: int | None = Field(default=None, ge=1, le=2**53)
+    """The number of a GitHub App; with the next two, it is who reads and pushes, too, over HTTPS."""
+    installation_id: int | None = Field(default=None, ge=1, le=2**53)
+    """The number of that App's installation."""
+    app_key: Path | None = None
+    """A file with that App's private key."""
 
 
 class Settings(BaseModel):

@@ -15,9 +15,9 @@ from uuid import uuid4
 import structlog
 
 from gitops_backup.cli.downloading import download_credentials, open_downloads
-from gitops_backup.cli.forges import ConfiguredForges
+from gitops_backup.cli.forges import ConfiguredForges, renew_git
 from gitops_backup.cli.renewal import Renewable, Renewal
-from gitops_backup.cli.wiring import Feed, git_credentials, open_git, open_registries, open_renderer
+from gitops_backup.cli.wiring import Feed, open_git, open_registries, open_renderer
 from gitops_backup.cluster.announcer import Announcer
 from gitops_backup.cluster.connection import Connection, Json
 from gitops_backup.cluster.events import EventRecorder
@@ -124,6 +124,7 @@ class Assembly:
             )
         )
         git = self._stack.enter_context(open_git(self._settings, self._cancel, signer=self._signer))
+        forges = ConfiguredForges(self._settings)
         for_downloads = download_credentials(self._settings)
         downloads = self._stack.enter_context(open_downloads(self._settings, for_downloads))
         renderer = self._stack.enter_context(open_renderer(self._settings, self._cancel))
@@ -146,7 +147,7 @@ class Assembly:
             **shared,
         )
 
-        self._renew(registries, git, backups, for_downloads)
+        self._renew(registries, git, backups, for_downloads, forges)
 
         def suspect(name: str) -> None:
             backups.suspect(name)
@@ -164,7 +165,7 @@ class Assembly:
             renderer=renderer,
             cluster=writer,
             record=backups.record,
-            forges=ConfiguredForges(self._settings),
+            forges=forges,
             pull_request_branch=self._settings.pull_request_branch,
             **passing_on,
             **shared,
@@ -182,14 +183,16 @@ class Assembly:
         git: GitStore,
         backups: BackupReconciler,
         for_downloads: DownloadCredentials,
+        forges: ConfiguredForges,
     ) -> None:
         renewal = Renewal(
             [
                 Renewable("registries", registries.renew_credentials, on_change=backups.credentials_changed),
-                Renewable("git", lambda: git.use(git_credentials(self._settings))),
+                Renewable("git", lambda: renew_git(git, self._settings, forges)),
                 Renewable("downloads", for_downloads.renew),
             ]
         )
+        renewal.renew()
         renewal.start()
         self._stack.callback(renewal.stop)
 

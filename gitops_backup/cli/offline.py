@@ -16,7 +16,8 @@ from itertools import islice
 from pathlib import Path
 
 from gitops_backup.cli.downloading import AllowedGit, allowed, open_elsewhere
-from gitops_backup.cli.wiring import open_backup_registry, open_git, open_renderer
+from gitops_backup.cli.forges import open_git_once
+from gitops_backup.cli.wiring import open_backup_registry, open_renderer
 from gitops_backup.controller import foresight
 from gitops_backup.controller.generating import Family, generate
 from gitops_backup.controller.inventory import Inventory
@@ -111,7 +112,7 @@ def foresee_offline(
         if here.others:
             tell(f"{count(here.others, 'Application')} without a source in {shown} left out")
         held = stack.enter_context(open_backup_registry(settings, policy)) if check_registry else None
-        others = AllowedGit(allowed(settings), lambda: stack.enter_context(open_git(settings, going_on)))
+        others = AllowedGit(allowed(settings), lambda: stack.enter_context(open_git_once(settings, going_on)))
         elsewhere = stack.enter_context(open_elsewhere(settings, others))
         made = plan_offline(
             opened,
@@ -160,7 +161,7 @@ def _opened(
 ) -> Iterator[tuple[Readable, Sequence[str]]]:
     """The repository at a path or a URL, and the URLs that it is known by."""
     if _is_url(repository):
-        with open_git(settings, cancel) as git:
+        with open_git_once(settings, cancel) as git:
             yield git.open(repository), (repository,)
         return
     path = Path(repository)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from gitops_backup.errors import UsageError
+from gitops_backup.errors import GitopsBackupError
 
 _SECONDS = 5.0
 
@@ -20,7 +20,7 @@ _SECONDS = 5.0
 class Renewable:
     """Some credentials: `renew` reads them again, and says whether they changed; then `on_change` is called.
 
-    `renew` raises `UsageError` or `OSError`.
+    `renew` raises errors of ours, or `OSError`.
     """
 
     what: str
@@ -42,19 +42,23 @@ class Renewal:
         """Begin."""
         threading.Thread(target=self._run, name="credentials", daemon=True).start()
 
+    def renew(self) -> None:
+        """Renew all of them now."""
+        for each in self._credentials:
+            self._renew(each)
+
     def stop(self) -> None:
         """End, soon."""
         self._stop.set()
 
     def _run(self) -> None:
         while not self._stop.wait(self._seconds):
-            for each in self._credentials:
-                self._renew(each)
+            self.renew()
 
     def _renew(self, credentials: Renewable) -> None:
         try:
             changed = credentials.renew()
-        except (UsageError, OSError) as error:
+        except (GitopsBackupError, OSError) as error:
             if self._unreadable.get(credentials.what) != str(error):
                 self._log.warning("credentials cannot be read again", what=credentials.what, error=str(error))
             self._unreadable[credentials.what] = str(error)

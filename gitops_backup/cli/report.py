@@ -15,11 +15,12 @@ import click
 
 from gitops_backup.cli.context import Globals
 from gitops_backup.cli.downloading import open_elsewhere
+from gitops_backup.cli.forges import open_git_once
 from gitops_backup.cli.offline import foresee_offline
 from gitops_backup.cli.options import ALL, OTHER_WAYS, settings_options
 from gitops_backup.cli.snapshot import snapshot
 from gitops_backup.cli.streams import takes_colours
-from gitops_backup.cli.wiring import connect_argocd, open_git, open_renderer, open_signing
+from gitops_backup.cli.wiring import connect_argocd, open_renderer, open_signing
 from gitops_backup.cluster.connection import Connection, connect
 from gitops_backup.cluster.resources import DAEMON_SETS, DEPLOYMENTS
 from gitops_backup.controller import foresight
@@ -166,7 +167,7 @@ def _report(
     )
     going_on = threading.Event()
     with (
-        open_git(settings, going_on) as git,
+        open_git_once(settings, going_on) as git,
         open_elsewhere(settings, git) as elsewhere,
         open_renderer(settings, going_on) as renderer,
     ):
