@@ -24,6 +24,7 @@ from gitops_backup.domain.workloads import ANNOTATION, Kind, WorkloadKey
 from gitops_backup.errors import Conflict, GitopsBackupError, Transient
 
 _REFRESH_ANNOTATION = "argocd.argoproj.io/refresh"
+_HYDRATE_ANNOTATION = "argocd.argoproj.io/hydrate"
 _WORKLOADS: dict[str, Resource] = {Kind.DEPLOYMENT: DEPLOYMENTS, Kind.DAEMON_SET: DAEMON_SETS}
 
 
@@ -132,9 +133,13 @@ class ClusterWriter:
         except NotFound:
             return
 
-    def refresh(self, namespace: str, name: str) -> None:
-        """Ask Argo CD to look at an Application's source now; that the Application is gone is fine."""
-        body: Json = {"metadata": {"annotations": {_REFRESH_ANNOTATION: "normal"}}}
+    def refresh(self, namespace: str, name: str, *, hydrate: bool) -> None:
+        """Ask Argo CD to look at an Application's source now, or, to `hydrate`, at what that is made from.
+
+        That the Application is gone is fine.
+        """
+        annotation = _HYDRATE_ANNOTATION if hydrate else _REFRESH_ANNOTATION
+        body: Json = {"metadata": {"annotations": {annotation: "normal"}}}
         try:
             self._argocd.merge_patch(APPLICATIONS.path(namespace, name), body)
         except NotFound:

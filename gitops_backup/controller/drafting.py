@@ -12,6 +12,7 @@ from typing import Protocol
 
 from gitops_backup.controller.along import Along, along_of_edit, unasked
 from gitops_backup.controller.contents import Edited
+from gitops_backup.controller.declaring import with_declarations
 from gitops_backup.controller.evidence import Surroundings
 from gitops_backup.controller.families import edit_family
 from gitops_backup.controller.generating import Family
@@ -34,6 +35,7 @@ from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.mounts import Mounts
+from gitops_backup.sources.rendered import Difference, differences, read_manifests
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import Refused, Replaced, Replacement
 from gitops_backup.sources.trees import folder_of
@@ -112,6 +114,8 @@ def draft(
     reason in the draft.
     """
     outcomes = outcomes or Outcomes()
+    everybody = with_declarations(branch, commit, [*parts, *readers], elsewhere=elsewhere, outcomes=outcomes)
+    parts, readers = everybody[: len(parts)], everybody[len(parts) :]
     reading = read_sources(branch, commit, parts, readers, elsewhere=elsewhere, outcomes=outcomes)
     drafting = _Drafting(commit, reading, renderer=renderer, families=families)
     refused: dict[ImageChange, Left] = {}
@@ -194,8 +198,11 @@ class _Drafting:
             and _name(read.subject.application) not in made.generated
         ]
 
+        declared = self._declared(made, touched)
+
         def show(read: Read, shaping: Shaping) -> Shown:
-            return shaping.show(read.subject, before, after)
+            of_it = [each for path, each in declared if path in read.paths]
+            return shaping.show(read.subject, before, after, of_it)
 
         known: dict[int, Shown] = {}
         for number, read in enumerate(touched):
@@ -211,6 +218,21 @@ class _Drafting:
             found.along += known[number].along
             found.odd |= _odd(made, read, known[number])
         return found
+
+    def _declared(self, made: Draft, touched: Iterable[Read]) -> list[tuple[str, Difference]]:
+        """What changes in manifests of Applications, all of whose sources are shown themselves."""
+        places = (read.subject.source.declared for read in touched)
+        paths = sorted({place.path for place in places if place is not None} & made.files.keys())
+        self._reading.contents.load(paths)
+        return [
+            (path, difference)
+            for path in paths
+            for difference in differences(
+                read_manifests(path, self._reading.contents[path], namespace=""),
+                read_manifests(path, made.files[path], namespace=""),
+            )
+            if difference.object[:2] == ("argoproj.io", "Application")
+        ]
 
 
 def _together(commit: str, drafts: Iterable[Draft]) -> Draft:
@@ -320,7 +342,7 @@ class _Editing:
             why |= {refusal.replacement: refusal for refusal in result.refused}
         for replacement, change in wanted.items():
             refusal = why.get(replacement)
-            if refusal is not None and not (part.elsewhere and refusal.reason == Reason.NOT_FOUND_IN_SOURCE):
+            if refusal is not None and not part.leaves(refusal.reason):
                 explained = _explained(refusal, part, self._reading.refused)
                 reason = awaited(refusal.reason, part)
                 self.made.left.append(Left(change, reason, explained, refusal.difference))
@@ -349,6 +371,8 @@ def _elsewhere(refusal: Refused) -> bool:
 def _explained(refusal: Refused, part: Part, unread: Mapping[str, str]) -> str:
     folders = [folder_of(source.path) for source in part.sources]
     here = [path for path in unread if any(folder is not None and _is_in(path, folder) for folder in folders)]
+    if refusal.reason == Reason.OVERRIDDEN and part.undeclared:
+        return f"{refusal.message}; {part.undeclared}"
     if refusal.reason != Reason.NOT_FOUND_IN_SOURCE or not here:
         return refusal.message
     return f"{refusal.message}; {one_line(here[0])} {unread[here[0]]}"

@@ -159,8 +159,8 @@ class _Looks:
     def prepare(self, application: Application, due: tuple[DueChange, ...]) -> None:
         """Take note of what is due for an Application, on each branch that it deploys from."""
         targets: dict[Target, None] = {}
-        for source in filter(has_manifests, application.sources):
-            target = target_of(application, source)
+        own = (target_of(application, source) for source in filter(has_manifests, application.sources))
+        for target in (*own, *(branch_of(each.source) for each in application.declarers)):
             branch = self._open(target) if target.blocked is None else target.message
             if isinstance(branch, Target):
                 targets[branch] = None
@@ -174,7 +174,7 @@ class _Looks:
         """Take note of those of its sources for which nothing is due, on branches where something is."""
         repositories = {target.repository for target in self._parts}
         targets: dict[Target, None] = {}
-        for source in application.sources:
+        for source in (*application.sources, *(each.source for each in application.declarers)):
             target = branch_of(source)
             if target.blocked is None and target.repository in repositories:
                 branch = self._open(target)

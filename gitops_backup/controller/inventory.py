@@ -7,7 +7,7 @@ queues need not know why.
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from gitops_backup.controller.journal import Journal
@@ -17,7 +17,8 @@ from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.planning import Management
 from gitops_backup.domain.policy import Namespaces, Policy, out_of_scope
 from gitops_backup.domain.workloads import Pod, Workload, WorkloadKey
-from gitops_backup.sources.applications import Application, TrackingId, owner_of
+from gitops_backup.sources.applications import Application, Declarer, TrackingId, owner_of
+from gitops_backup.sources.places import has_manifests, says_something
 from gitops_backup.sources.projects import Project
 
 K = TypeVar("K")
@@ -102,6 +103,7 @@ class Inventory:
         self._index = _BackupIndex(policy)
         self._merged: dict[str, tuple[ImageBackup, int, ImageBackup]] = {}
         self._applications: dict[ObjectKey, tuple[Application, Management]] = {}
+        self._parents: dict[ObjectKey, set[ObjectKey]] = {}
         self._projects: dict[ObjectKey, Project] = {}
         self._listed: dict[WorkloadKey, set[ObjectKey]] = {}
         self._instances: dict[str, set[ObjectKey]] = {}
@@ -208,12 +210,17 @@ class Inventory:
                 _discard(self._instances, old[0].instance, key)
                 for workload in old[0].workloads:
                     _discard(self._listed, workload, key)
+                for child in old[0].children:
+                    _discard(self._parents, child, key)
             if application is not None:
                 self._applications[key] = application, self._manage(application, self.project_of(application))
                 concerned |= self._candidates(application)
                 self._instances.setdefault(application.instance, set()).add(key)
                 for workload in application.workloads:
                     self._listed.setdefault(workload, set()).add(key)
+                for child in application.children:
+                    self._parents.setdefault(child, set()).add(key)
+            concerned |= self._of_children(old[0] if old is not None else None, application)
             return Concerned(frozenset(concerned))
 
     def put_project(self, key: ObjectKey, project: Project | None) -> Concerned:
@@ -274,7 +281,13 @@ class Inventory:
         """What Argo CD has to say about the workload; None where it does not track it."""
         with self._lock:
             key = self._owner(workload)
-            return self._applications[key][1] if key is not None else None
+            if key is None:
+                return None
+            application, management = self._applications[key]
+            declared = self._with_declarers(application)
+            if declared is application:
+                return management
+            return self._manage(declared, self.project_of(declared))
 
     def of_source(self, source: Reference) -> ImageBackup | None:
         """The ImageBackup whose object has this source's name, whatever source it records."""
@@ -317,7 +330,14 @@ class Inventory:
     def applications(self) -> list[Application]:
         """All Applications, sorted by key."""
         with self._lock:
-            return [known[0] for _, known in sorted(self._applications.items(), key=lambda e: e[0])]
+            known = sorted(self._applications.items(), key=lambda e: e[0])
+            return [self._with_declarers(application) for _, (application, _) in known]
+
+    def application(self, key: ObjectKey) -> Application | None:
+        """One Application."""
+        with self._lock:
+            known = self._applications.get(key)
+            return known[0] if known is not None else None
 
     def project_of(self, application: Application) -> Project | None:
         """The project of an Application, where it is known."""
@@ -400,6 +420,29 @@ class Inventory:
                         names_backup=image == name,
                         recorded=recorded.get((str(key), container)),
                     )
+
+    def _with_declarers(self, application: Application) -> Application:
+        """The Application with the sources of others that may have its manifest, where that matters."""
+        if not any(says_something(application, source) for source in application.sources):
+            return application
+        keys = {*self._parents.get(_key(application), ()), *self._instances.get(application.tracker, ())}
+        parents = (self._applications[key][0] for key in sorted(keys))
+        declarers = (
+            Declarer(parent.specified(), source)
+            for parent in parents
+            if parent.at_home
+            for source in parent.sources
+            if has_manifests(source)
+        )
+        return replace(application, declarers=tuple(declarers))
+
+    def _of_children(self, old: Application | None, new: Application | None) -> set[WorkloadKey]:
+        """The workloads of the Applications that one deploys, where it deploys them otherwise now."""
+        if old is not None and new is not None and (old.children, old.sources) == (new.children, new.sources):
+            return set()
+        children = {child for each in (old, new) if each is not None for child in each.children}
+        known = (self._applications[child][0] for child in children if child in self._applications)
+        return {workload for child in known for workload in self._candidates(child)}
 
     def _candidates(self, application: Application) -> set[WorkloadKey]:
         """Those that an Application lists, and those that say that they are its own."""

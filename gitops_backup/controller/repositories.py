@@ -60,8 +60,8 @@ class Cluster(Protocol):
     def directives(self) -> Mapping[str, str]:
         """The annotation k8slab.io/image-backup of each namespace that has it, as it is now."""
 
-    def refresh(self, namespace: str, name: str) -> None:
-        """Ask for an Application."""
+    def refresh(self, namespace: str, name: str, *, hydrate: bool) -> None:
+        """Ask for an Application to be compared, or to be rendered by its hydrator first."""
 
     def identity(self) -> str:
         """What tells this installation from others."""
@@ -122,7 +122,9 @@ class RepositoryReconciler(Reconciler):
         )
         self._refreshing = Refreshing(
             inventory=self.inventory,
-            refresh=self.cluster.refresh,
+            refresh=lambda application: self.cluster.refresh(
+                application.namespace, application.name, hydrate=application.hydrated
+            ),
             ledger=self._ledger,
             now=self.now,
             clock=self.clock,

@@ -17,7 +17,7 @@ from gitops_backup.controller.outcomes import Known, Outcomes
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError
 from gitops_backup.sources.applications import Application, Source
-from gitops_backup.sources.rendered import Rendered
+from gitops_backup.sources.rendered import Difference, Rendered
 from gitops_backup.sources.rendered_proof import NotExplained, proven
 from gitops_backup.sources.replacements import Replacement, ShapeResult
 from gitops_backup.sources.shapes import ToRead, edit_source, files_to_read, render_source
@@ -124,10 +124,20 @@ class Shaping:
             known.keep(asked, packed, [witness.evidence()], size=packed.size)
         return result
 
-    def show(self, subject: Subject, before: Surroundings, after: Surroundings) -> Shown:
-        """What would become of a source from one commit to another; the copies are those of the first."""
+    def show(
+        self,
+        subject: Subject,
+        before: Surroundings,
+        after: Surroundings,
+        declared: Sequence[Difference] = (),
+    ) -> Shown:
+        """What would become of a source from one commit to another; the copies are those of the first.
+
+        `declared` is what changes in manifests of Applications that it reads.
+        """
         application, source, known = subject
-        kept = self._recalled(known, _PROOF, [before, after])
+        asked = _PROOF, str(declared) if declared else ""
+        kept = self._recalled(known, asked, [before, after])
         if kept is not None:
             shown: Shown = kept
             return shown
@@ -146,7 +156,11 @@ class Shaping:
 
         try:
             proof = proven(
-                render(old), render(new), copies=old.copies, again=partial(render, old, again=True)
+                render(old),
+                render(new),
+                copies=old.copies,
+                again=partial(render, old, again=True),
+                declared=declared,
             )
         except GitopsBackupError as error:
             difference = error.difference if isinstance(error, NotExplained) else ""
@@ -154,7 +168,7 @@ class Shaping:
         else:
             shown = Shown(tuple(along_of_proof(f"{application.namespace}/{application.name}", proof)))
         if not (old.in_doubt or new.in_doubt or (shown.problem is not None and old.rendered_again)):
-            known.keep(_PROOF, shown, [old.evidence(), new.evidence()])
+            known.keep(asked, shown, [old.evidence(), new.evidence()])
         return shown
 
     def _recalled(self, known: Known, asked: Hashable, here: Sequence[Surroundings]) -> Any:

@@ -32,7 +32,10 @@ def management(
     return Management(
         application=f"{application.namespace}/{application.name}",
         self_heal=application.automated and application.self_heal,
-        targets=tuple(signed(source) for source in application.sources if has_manifests(source)),
+        targets=(
+            *(signed(source) for source in application.sources if has_manifests(source)),
+            *(branch_of(each.source) for each in application.declarers),
+        ),
         unheeded=application.ignored if application.keeps_ignored else (),
     )
 

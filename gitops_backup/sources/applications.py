@@ -6,6 +6,7 @@ in memory, each with hundreds of resources in its status: only Deployments and D
 Annotations are copied from parents to children, so a tracking id counts only on the object that it names.
 """
 
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from gitops_backup.sources.kustomize.options import KustomizeOptions
 from gitops_backup.sources.replacements import ObjectId
 
 REFRESH_ANNOTATION = "argocd.argoproj.io/refresh"
+HYDRATE_ANNOTATION = "argocd.argoproj.io/hydrate"
 BRANCH_ANNOTATION = "k8slab.io/image-backup-branch"
 IN_CLUSTER_SERVER, IN_CLUSTER_NAME = THIS_CLUSTER
 
@@ -65,7 +67,7 @@ class Source:
 
     `index` counts from 0 in `spec.sources`; `blocks` are the kinds of source that it names itself, in the
     order in which Argo CD looks for them. The URL may hold a password, and is not printed. `place` is where
-    the Application says all this, and `said` what it says, as it is. `declared` is where that is written,
+    the Application says all this, and `said` what it says, as JSON. `declared` is where that is written,
     where it is in a file of the commit that is looked at. Where the Application is annotated with the branch
     that its releases are made from, `target_revision` is that branch, and `released` what is deployed.
     """
@@ -82,7 +84,7 @@ class Source:
     kustomize: KustomizeOptions
     overrides: tuple[Override, ...]
     place: str = "spec.source"
-    said: Object = field(default_factory=dict, repr=False, compare=False)
+    said: str = field(default="{}", repr=False, compare=False)
     declared: Declaration | None = None
     released: str = ""
 
@@ -110,7 +112,7 @@ class Source:
             kustomize=KustomizeOptions.project(_part(said, "kustomize"), place=f"{place}.kustomize"),
             overrides=tuple(_overrides(said, place)),
             place=place,
-            said=said,
+            said=json.dumps(said, default=str),
             declared=declared,
         )
 
@@ -118,6 +120,12 @@ class Source:
     def repository(self) -> str:
         """The repository, in one form for all ways to write its URL, and without user name and password."""
         return normalised(self.repo_url)
+
+    @property
+    def specification(self) -> Object:
+        """What the Application says of it."""
+        said: Object = json.loads(self.said)
+        return said
 
     @property
     def has_parameters(self) -> bool:
@@ -137,9 +145,13 @@ class Application:
     deploys to the cluster that is looked at, it is `in_cluster`, and `workloads` are those that its status
     lists. `sources` are in the order of the specification, or, where `hydrated`, the one source that a source
     hydrator renders from: it alone may be edited. `source_types` and `revisions`, the kinds and the commits
-    that were last compared, have one entry per source where they are known. `failure` says why the last sync
-    failed. Differences in the `ignored` images are hidden from comparisons, and, where `keeps_ignored`, left
-    alone by syncs, too. `generator` is the ApplicationSet in its namespace that generates it.
+    that were last compared, have one entry per source where they are known; of one that is `hydrated`, the
+    commits are those that it was rendered from. `failure` says why the last sync failed. Differences in the
+    `ignored` images are hidden from comparisons, and, where `keeps_ignored`, left alone by syncs, too.
+    `generator` is the ApplicationSet in its namespace that generates it.
+
+    `children` are the namespaces and names of the Applications that its status lists; `tracker` is the
+    instance by whose word it is itself one of another's. `declarers` are sources of others that may have it.
     """
 
     namespace: str
@@ -165,6 +177,9 @@ class Application:
     ignored: tuple[Unheeded, ...]
     keeps_ignored: bool
     generator: str = ""
+    children: frozenset[tuple[str, str]] = frozenset()
+    tracker: str = ""
+    declarers: tuple["Declarer", ...] = ()
 
     @classmethod
     def project(
@@ -181,9 +196,10 @@ class Application:
         """
         metadata, spec, status = _part(obj, "metadata"), _part(obj, "spec"), _part(obj, "status")
         sync, destination = _part(status, "sync"), _part(spec, "destination")
-        operation = _part(status, "operationState")
+        operation, annotations = _part(status, "operationState"), _part(metadata, "annotations")
+        hydrated = bool(_part(spec, "sourceHydrator"))
         automated, self_heal = _automation(_part(spec, "syncPolicy").get("automated"))
-        branch = _text(_part(metadata, "annotations"), BRANCH_ANNOTATION)
+        branch = _text(annotations, BRANCH_ANNOTATION)
         namespace, name = _text(metadata, "namespace") or argocd_namespace, _text(metadata, "name")
         home = _text(status, "controllerNamespace") or argocd_namespace
         in_cluster = (
@@ -200,19 +216,21 @@ class Application:
             destination_cluster=_text(destination, "name"),
             destination_namespace=_text(destination, "namespace"),
             sources=tuple(_from_branch(each, branch) for each in _sources(spec)),
-            hydrated=bool(_part(spec, "sourceHydrator")),
+            hydrated=hydrated,
             automated=automated,
             self_heal=self_heal,
             workloads=frozenset(_workloads(status) if in_cluster else ()),
             source_types=_one_or_many(status, "sourceType"),
             synced=_text(sync, "status") == "Synced",
-            revisions=_one_or_many(sync, "revision"),
-            refresh_pending=REFRESH_ANNOTATION in _part(metadata, "annotations"),
+            revisions=_dry_revisions(status) if hydrated else _one_or_many(sync, "revision"),
+            refresh_pending=(HYDRATE_ANNOTATION if hydrated else REFRESH_ANNOTATION) in annotations,
             syncing="operation" in obj or _text(operation, "phase") == "Running",
             failure=_failure(operation),
             ignored=tuple(ignored_images(_list(spec, "ignoreDifferences"), "spec.ignoreDifferences")),
             keeps_ignored=_KEEPING_IGNORED in _list(_part(spec, "syncPolicy"), "syncOptions"),
             generator=_generator(metadata),
+            children=frozenset(_children(status)),
+            tracker=_tracker(_text(annotations, _TRACKING_ANNOTATION), namespace, name),
         )
 
     def claims(self, workload: Workload) -> bool:
@@ -224,6 +242,11 @@ class Application:
             and tracking == TrackingId(self.instance, ObjectId.of(workload.key))
         )
 
+    @property
+    def at_home(self) -> bool:
+        """Whether it deploys to the cluster that Argo CD runs in, where Applications are."""
+        return self.destination_server in THIS_CLUSTER or self.destination_cluster in THIS_CLUSTER
+
     def specified(self) -> Self:
         """The Application without what Argo CD says of its progress, on which no rendering rests."""
         return replace(
@@ -234,12 +257,21 @@ class Application:
             refresh_pending=False,
             syncing=False,
             failure="",
+            children=frozenset(),
+            declarers=(),
         )
 
     def source_type(self, source: Source) -> str:
         """The kind of source that Argo CD found at the last comparison; empty where that is not known."""
         known = self.source_types
         return known[source.index] if source.index < len(known) else ""
+
+
+class Declarer(NamedTuple):
+    """A source of an Application that may have the manifest of another one."""
+
+    application: Application
+    source: Source
 
 
 def owner_of(workload: Workload, applications: Iterable[Application]) -> Application | None:
@@ -375,6 +407,27 @@ def _workloads(status: Object) -> Iterable[WorkloadKey]:
             yield WorkloadKey(resource["kind"], _text(resource, "namespace"), _text(resource, "name"))
 
 
+def _dry_revisions(status: Object) -> tuple[str, ...]:
+    """The commits that a hydrator has seen (SourceHydratorStatus in Argo CD's types.go)."""
+    hydrator = _part(status, "sourceHydrator")
+    operations = _part(hydrator, "currentOperation"), _part(hydrator, "lastSuccessfulOperation")
+    found = [_text(each, "drySHA") for each in operations if _text(each, "phase") != "Hydrating"]
+    return tuple(dict.fromkeys(each for each in (*found, _text(hydrator, "lastComparedDryRevision")) if each))
+
+
+def _children(status: Object) -> Iterable[tuple[str, str]]:
+    for resource in _parts(status, "resources"):
+        if resource.get("group") == _GROUP and resource.get("kind") == "Application":
+            yield _text(resource, "namespace"), _text(resource, "name")
+
+
+def _tracker(tracking_id: str, namespace: str, name: str) -> str:
+    """The instance that tracks an Application, where its tracking id is its own."""
+    tracking = TrackingId.parse(tracking_id)
+    own = ObjectId(_GROUP, "Application", namespace, name)
+    return tracking.instance if tracking is not None and tracking.tracked == own else ""
+
+
 def _one_or_many(obj: Object, key: str) -> tuple[str, ...]:
     many, one = _list(obj, f"{key}s"), _text(obj, key)
     return tuple(str(each) for each in many) if many else (one,) if one else ()
@@ -399,6 +452,8 @@ def _text(obj: Object, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+_GROUP = "argoproj.io"
+_TRACKING_ANNOTATION = "argocd.argoproj.io/tracking-id"
 _BLOCKS = ("kustomize", "helm", "directory", "plugin")
 _SAY_NOTHING_ALONE = frozenset(
     {

@@ -72,7 +72,7 @@ def discover(contents: Mapping[str, bytes], *, namespaces: frozenset[str]) -> Di
             sets += read_sets(path, contents[path], namespace=home)
         projected = (Cluster.project_secret(e.content) for e in objects if e.identity[:2] == ("", "Secret"))
         clusters += (cluster for cluster in projected if cluster is not None)
-        found += ((path, each.application) for each in read_applications(path, contents[path], home=home))
+        found += ((path, each) for each in read_applications(path, contents[path], home=home))
     named = [
         (path, application)
         for path, application in found

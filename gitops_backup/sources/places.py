@@ -110,6 +110,11 @@ def has_manifests(source: Source) -> bool:
     return bool(source.path or source.chart or not source.ref)
 
 
+def says_something(application: Application, source: Source) -> bool:
+    """Whether the Application itself says values or images of a source, or alone could say them in Git."""
+    return source.has_parameters or (bool(source.chart) and not is_writable(owner_of(application, source)))
+
+
 def _named(application: Application, source: Source) -> Iterator[Place]:
     for raw in source.helm.paths:
         if is_url(raw):

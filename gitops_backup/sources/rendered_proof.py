@@ -95,13 +95,15 @@ def proven(
     *,
     copies: Mapping[Reference, str],
     again: Callable[[], Sequence[Rendered]],
+    declared: Sequence[Difference] = (),
 ) -> Proven:
     """What changes between two renderings, where it is explained by images that became their copies.
 
     `copies` has the reference of each source's verified copy; `again` renders once more what `before` is of.
-    Raises `NotExplained`, and what `again` raises.
+    `declared` is what may change in Applications that are among what is rendered, because it was shown what
+    comes of that. Raises `NotExplained`, and what `again` raises.
     """
-    changes = differences(before, after)
+    changes = [each for each in differences(before, after) if not _is_declared(each, declared)]
     try:
         return _explained(before, changes, copies)
     except NotExplained:
@@ -147,6 +149,15 @@ def _copied(image: RenderedImage, change: Difference, copies: Mapping[Reference,
         message = f"expected {copy} in place of the image, but {change}"
         raise NotExplained(Reason.PROOF_FAILED, message, difference=rendered_diff([change]))
     return change.after
+
+
+def _is_declared(change: Difference, declared: Iterable[Difference]) -> bool:
+    """Whether it is one of these, in whatever namespace."""
+    return any(
+        (each.object[:2], each.object.name) == (change.object[:2], change.object.name)
+        and (each.steps, each.before, each.after) == (change.steps, change.before, change.after)
+        for each in declared
+    )
 
 
 def _is_in(change: Difference, noise: Iterable[tuple[ObjectId, Way]]) -> bool:

@@ -31,8 +31,8 @@ from gitops_backup.sources.kustomize.editing import (
     render_kustomization,
 )
 from gitops_backup.sources.layouts import Layout, layout_of
-from gitops_backup.sources.mounts import Mounts, Unavailable
-from gitops_backup.sources.places import Place, places_of
+from gitops_backup.sources.mounts import Mounts, Unavailable, is_mounted
+from gitops_backup.sources.places import Place, is_writable, owner_of, places_of
 from gitops_backup.sources.plain import edit_directory
 from gitops_backup.sources.rendered import Rendered
 from gitops_backup.sources.rendering import Renderer
@@ -205,6 +205,9 @@ def _edited(replacements: Sequence[Replacement], layers: Layers, here: _Here) ->
     link = tree.link_towards(layout.folder)
     if link is not None:
         return _refused(replacements, Reason.UNSUPPORTED_SOURCE, not_followed(link))
+    if is_mounted(layout.folder) and kind == SourceKind.DIRECTORY:
+        message = f"{one_line(source.path)} is in another repository, or on another branch"
+        return _refused(replacements, Reason.UNSUPPORTED_SOURCE, message)
     if kind == SourceKind.DIRECTORY:
         return edit_directory(
             replacements,
@@ -242,6 +245,7 @@ def _site(
         contents=contents,
         renderer=renderer,
         layers=layers,
+        last_resort=not is_writable(owner_of(application, layers.source)),
     )
 
 

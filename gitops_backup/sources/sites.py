@@ -14,7 +14,8 @@ class Site:
 
     `release` is the Application's name, and `namespace` the one that it deploys to. `contents` has the bytes
     of what the source is read from; a file of `tree` that is not there cannot be read. `layers` are what
-    the Application itself says of the source, and files beside what it deploys.
+    the Application itself says of the source, and files beside what it deploys. `last_resort` says that these
+    are the only ones in Git that could say what nobody says yet.
     """
 
     layout: Layout
@@ -24,6 +25,7 @@ class Site:
     contents: Files
     renderer: Renderer
     layers: Layers
+    last_resort: bool = False
 
     @property
     def folder(self) -> str:

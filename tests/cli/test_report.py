@@ -128,7 +128,8 @@ def test_the_reasons_say_what_they_mean_and_what_to_do(gitops: Answer) -> None:
     )
     assert "InvalidManifest, 1 workload: mixed/broken.yaml, line 6, column 5: " in told["InvalidManifest"][0]
     reason, remedy = told["UnsupportedSource"]
-    assert reason.partition(" with ")[0] == "UnsupportedSource, 1 workload: the source is a folder, chart,"
+    what = "the source is rendered by a config management plugin from chart"
+    assert reason == f"UnsupportedSource, 1 workload: {what}"
     assert remedy == "  Change the image in the source by hand."
     assert f"{NOWHERE} cannot be reached" in told["RepositoryUnavailable"][0]
     assert "'redis:7.2:' is not an image reference" in told["InvalidReference"][0]

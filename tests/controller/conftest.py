@@ -1,5 +1,5 @@
 """Real renderers for drafts."""
 
-from tests.rendering.programs import helm, helm_renderer, kustomize, renderer
+from tests.rendering.programs import both_renderers, helm, helm_renderer, kustomize, renderer
 
-__all__ = ["helm", "helm_renderer", "kustomize", "renderer"]
+__all__ = ["both_renderers", "helm", "helm_renderer", "kustomize", "renderer"]

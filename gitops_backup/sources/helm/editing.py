@@ -103,7 +103,7 @@ def _rendering(site: Site, options: HelmBlock, *, shared: AbstractSet[str] = fro
     )
     return ChartRendering(
         chart=chart,
-        inline=InlineValues(site.layers, asking),
+        inline=InlineValues(site.layers, asking, last_resort=site.last_resort),
         namespace=site.namespace,
         renderer=site.renderer,
         shared=shared,

@@ -19,10 +19,14 @@ from gitops_backup.sources.rendering import HelmOptions, Parameter
 
 @dataclass(frozen=True, slots=True)
 class InlineValues:
-    """What an Application says of a chart's values, and how they are tried."""
+    """What an Application says of a chart's values, and how they are tried.
+
+    Keys that are missing are added as a `last_resort` only.
+    """
 
     layers: Layers
     options: HelmOptions
+    last_resort: bool = False
 
     @property
     def field(self) -> str:
@@ -32,6 +36,8 @@ class InlineValues:
     @property
     def takes_keys(self) -> bool:
         """Whether keys can be added to them."""
+        if not self.last_resort:
+            return False
         if self.field == "values":
             return self._problem(("helm", "values")) is None
         return self.layers.can_hold(("helm", self.field))
@@ -107,14 +113,14 @@ class InlineValues:
         block = layers.source.helm
         if block.parameters != options.parameters or not _alike(block.values, options.values):
             raise CannotWrite("what would be written is not what was tried")
-        return InlineValues(layers, replace(options, values=block.values))
+        return replace(self, layers=layers, options=replace(options, values=block.values))
 
     def _last(self, name: str) -> Parameter:
         return next(each for each in reversed(self.options.parameters) if each.name == name)
 
     def _number(self, name: str) -> int:
         """The number of the last parameter of a name, as the source has them."""
-        said = self.layers.source.said["helm"]["parameters"]
+        said = self.layers.source.specification["helm"]["parameters"]
         return max(n for n, each in enumerate(said) if isinstance(each, Mapping) and each.get("name") == name)
 
 

@@ -17,8 +17,9 @@ def differing(live: Source, written: Source) -> str:
 
 
 def _differing(live: Source, written: Source) -> Iterator[str]:
+    mine, theirs = live.specification, written.specification
     for name in ("repoURL", "path", "targetRevision", "chart", "ref"):
-        one, other = live.said.get(name) or "", written.said.get(name) or ""
+        one, other = mine.get(name) or "", theirs.get(name) or ""
         if one != other and (name != "repoURL" or normalised(str(one)) != normalised(str(other))):
             yield f"{live.place}.{name}"
     if live.directory != written.directory:

@@ -218,7 +218,9 @@ def _together(application: Source, layers: Sequence[Layer]) -> Layers:
 
 def _amounting(source: Source, layers: Sequence[Layer]) -> Source:
     """What is said of a source all in all. Raises `UnusableParameters`."""
-    said: Object = source.said
+    if all(layer.file is None for layer in layers):
+        return source
+    said: Object = source.specification
     for layer in layers:
         if layer.file is None:
             continue
@@ -228,8 +230,6 @@ def _amounting(source: Source, layers: Sequence[Layer]) -> Source:
             said = _application_says(says) if layer is layers[0] else merged(said, folded(says))
         except (CannotMerge, KeyIsNoText) as error:
             raise UnusableParameters(f"{path}: {error}") from error
-    if said is source.said:
-        return source
     read = Source.project(said, place=source.place)
     return replace(
         source,
@@ -238,7 +238,7 @@ def _amounting(source: Source, layers: Sequence[Layer]) -> Source:
         helm=read.helm,
         kustomize=read.kustomize,
         overrides=read.overrides,
-        said=said,
+        said=read.said,
     )
 
 

@@ -6,28 +6,20 @@ Application in one is not found.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
 
 from yaml.nodes import Node
 
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.content import KeyIsNoText, content_of, decoded
 from gitops_backup.sources.declarations import Declaration
-from gitops_backup.sources.documents import File, InvalidManifest, Position, line_of
+from gitops_backup.sources.documents import File, InvalidManifest, Position
 from gitops_backup.sources.manifests import objects_of
 from gitops_backup.sources.mappings import Found, find, items, text
 
 GROUP = "argoproj.io"
 
 
-class Declared(NamedTuple):
-    """An Application as a file has it, and the line where it begins there, from 1."""
-
-    application: Application
-    line: int
-
-
-def read_applications(path: str, content: bytes, *, home: str) -> Iterator[Declared]:
+def read_applications(path: str, content: bytes, *, home: str) -> Iterator[Application]:
     """The Applications of a file; `home` is the namespace of those that name none.
 
     Raises `InvalidManifest`.
@@ -43,7 +35,7 @@ def read_applications(path: str, content: bytes, *, home: str) -> Iterator[Decla
                     raise InvalidManifest(path, error.line, 1, "a key is no text") from error
                 application = Application.project(said, argocd_namespace=home)
                 position = Position(document.number, found.steps)
-                yield Declared(_declared(application, path, position, found.node), line_of(found.node))
+                yield _declared(application, path, position, found.node)
 
 
 def _declared(application: Application, path: str, position: Position, node: Node) -> Application:

@@ -46,6 +46,7 @@ from gitops_backup.sources.kustomize.options import (
     split_image,
 )
 from gitops_backup.sources.kustomize.overrides import Override, written
+from gitops_backup.sources.mounts import is_mounted
 from gitops_backup.sources.rendered import (
     InvalidRendering,
     Rendered,
@@ -264,6 +265,9 @@ class _Edit:
             overridden = self._overridden(maker)
             if overridden:
                 return Refused(replacement, Reason.OVERRIDDEN, overridden)
+        elif is_mounted(self._source.path):
+            message = f"{one_line(image.text)} is set in another repository, or on another branch"
+            return Refused(replacement, Reason.UNSUPPORTED_SOURCE, message)
         new_name, version = split_image(replacement.new)[0], image.text[len(split_image(image.text)[0]) :]
         if not means(new_name + version, Reference.parse(replacement.new)):
             what = f"{replacement.new} is another version than {one_line(image.text)}, which is to stay"

@@ -1,0 +1,133 @@
+"""Where the Applications of a branch are written, that others deploy from it: apps of apps.
+
+The files of their parents are read for them: those of a directory, and those that a kustomization lists.
+What a chart makes of its templates is written in no file as it is. A manifest counts where it says what is in
+the cluster (see `inline.comparison`), which the edit looks at; where several are of one Application, as a
+base and a patch of it, that one is taken which does.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from gitops_backup.controller.evidence import Surroundings, Witness
+from gitops_backup.controller.outcomes import Outcomes
+from gitops_backup.controller.parts import Part
+from gitops_backup.controller.reading import Elsewhere, Readable, read_sources
+from gitops_backup.errors import one_line
+from gitops_backup.sources.applications import Application, Declarer, Source
+from gitops_backup.sources.documents import InvalidManifest
+from gitops_backup.sources.inline.comparison import differing
+from gitops_backup.sources.inline.manifests import GROUP, read_applications
+from gitops_backup.sources.kinds import SourceKind, kind_of_source
+from gitops_backup.sources.layouts import layout_of
+from gitops_backup.sources.mounts import is_mounted
+from gitops_backup.sources.places import Place
+
+_Name: TypeAlias = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Declarations:
+    """What a source of an Application declares: others, by namespace and name, as each of its files says.
+
+    `problem` is why nothing is known of it.
+    """
+
+    applications: Mapping[_Name, tuple[Application, ...]] = field(default_factory=dict)
+    problem: str = ""
+
+
+def with_declarations(
+    branch: Readable,
+    commit: str,
+    parts: Sequence[Part],
+    *,
+    elsewhere: Elsewhere | None,
+    outcomes: Outcomes,
+) -> list[Part]:
+    """The parts, their sources with the places where their Applications say them, as far as there are any.
+
+    Raises what reading the branch raises.
+    """
+    declarers = list(dict.fromkeys(each for part in parts for each in part.declarers))
+    if not declarers:
+        return list(parts)
+    here = frozenset(place for part in parts for place in part.places_here)
+    looking = [
+        Part(each.application, (each.source,), (), here=here | {Place.of(each.source)}) for each in declarers
+    ]
+    reading = read_sources(branch, commit, looking, elsewhere=elsewhere, outcomes=outcomes)
+    around = Surroundings(reading.tree, reading.contents, reading.mounts)
+    known: dict[Declarer, Declarations] = {}
+    for number, declarer in enumerate(declarers):
+        paths = frozenset(reading.paths(number))
+        reading.contents.load(paths)
+        known[declarer] = _declared(declarer, paths, around, outcomes)
+    return [_placed(part, [(each, known[each]) for each in part.declarers]) for part in parts]
+
+
+def _placed(part: Part, declared: Iterable[tuple[Declarer, Declarations]]) -> Part:
+    found: list[Application] = []
+    problems: list[str] = []
+    for declarer, declarations in declared:
+        name = part.application.namespace, part.application.name
+        here = declarations.applications.get(name, ())
+        found += here
+        if not here:
+            parent = f"the Application {declarer.application.namespace}/{declarer.application.name}"
+            problems.append(declarations.problem or f"no file of {parent} has it as it is")
+    if not found:
+        return replace(part, undeclared=problems[0] if problems else "")
+    alike = (each for each in found if len(found) == 1 or _is_as(part.application, each))
+    best = next(alike, found[-1])
+    places = {source.place: source.declared for source in best.sources}
+    sources = tuple(replace(source, declared=places.get(source.place)) for source in part.sources)
+    return replace(part, sources=sources)
+
+
+def _is_as(live: Application, written: Application) -> bool:
+    by_place = {source.place: source for source in written.sources}
+    pairs = ((source, by_place.get(source.place)) for source in live.sources)
+    return all(other is not None and not differing(source, other) for source, other in pairs)
+
+
+def _declared(
+    declarer: Declarer, paths: frozenset[str], around: Surroundings, outcomes: Outcomes
+) -> Declarations:
+    known = outcomes.of(declarer.application, declarer.source)
+    kept = known.recall(_DECLARED, [around])
+    if kept is not None:
+        came: Declarations = kept.came
+        return came
+    witness = Witness(around)
+    made = _read(declarer.application, declarer.source, paths, witness)
+    known.keep(_DECLARED, made, [witness.evidence()], size=sum(map(len, made.applications)) * 1000)
+    return made
+
+
+def _read(application: Application, source: Source, paths: frozenset[str], witness: Witness) -> Declarations:
+    layout = layout_of(application, source, witness.mounts)
+    who = f"the Application {application.namespace}/{application.name}"
+    if layout is None:
+        return Declarations(problem=f"the path of {who} leads out of the repository")
+    kind = kind_of_source(application, source, folder=layout.folder, tree=witness.tree)
+    if kind not in {SourceKind.DIRECTORY, SourceKind.KUSTOMIZE}:
+        what = "the chart" if kind == SourceKind.HELM else "what is"
+        return Declarations(problem=f"{who} makes it from {what} in {one_line(layout.folder) or '.'}")
+    found: dict[_Name, tuple[Application, ...]] = {}
+    for path in sorted(paths):
+        content = None if is_mounted(path) else witness.contents.get(path)
+        if content is None or GROUP.encode() not in content:
+            continue
+        try:
+            here = list(read_applications(path, content, home=application.destination_namespace))
+        except InvalidManifest:
+            continue
+        for each in here:
+            name = each.namespace, each.name
+            found[name] = (*found.get(name, ()), each)
+    return Declarations(found)
+
+
+_DECLARED = "declared"
