@@ -19,14 +19,17 @@ from gitops_backup.rendering.cache import CachingRenderer
 from gitops_backup.rendering.program import RenderTimedOut
 from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.sources.applications import Application
+from gitops_backup.sources.discovery import discover
 from gitops_backup.sources.mounts import Mounts
+from gitops_backup.sources.places import Place
 from gitops_backup.sources.rendering import Files, HelmOptions, Renderer
 from gitops_backup.sources.trees import Tree
 from tests.controller.cluster import application, source, workload
 from tests.controller.memory import COMMIT, LARGEST, MemoryBranch, manifest
 from tests.controller.test_drafting import part_of
+from tests.controller.test_drafting_elsewhere import MemoryElsewhere
 
-_URL = "https://git.example/shop"
+_URL, _CODE = "https://git.example/shop", "https://git.example/code"
 _CHART = b"""\
 apiVersion: apps/v1
 kind: Deployment
@@ -45,6 +48,19 @@ _TWO_VERSIONS = (
           image: "{{ .Values.image.repository }}:1.26"
 """
 )
+_SAID = b"""\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: said, namespace: argocd}
+spec:
+  destination: {namespace: shop}
+  source:
+    repoURL: https://git.example/shop
+    path: chart
+    helm:
+      parameters: [{name: image.repository, value: nginx}]
+"""
+_AWAY = "away/"
 _FILES: Mapping[str, Sequence[bytes | None]] = {
     "base/kustomization.yaml": [
         b"resources: [web.yaml]\n",
@@ -76,6 +92,17 @@ _FILES: Mapping[str, Sequence[bytes | None]] = {
         b"---\n".join([manifest("api", "nginx:1.26"), manifest("web", "nginx:1.25")]),
     ],
     "plain/too.yaml": [None, manifest("web", "nginx:1.26"), b"a: [\n"],
+    "said.yaml": [
+        _SAID,
+        _SAID.replace(b"value: nginx", b"value: docker.io/library/nginx"),
+        b"---\n" + _SAID.replace(b"image.repository", b"image.tag").replace(b"nginx}", b"'1.26'}"),
+        None,
+    ],
+    "values/far.yaml": [b"image: {repository: nginx}\n", b"image: {repository: nginx, tag: '1.26'}\n"],
+    # a folder that stands for another repository; without the chart, that cannot be reached
+    "away/chart/Chart.yaml": [b"apiVersion: v2\nname: far\nversion: 1.0.0\n", None],
+    "away/chart/values.yaml": [b"image: {tag: '1.25'}\n", b"image: {tag: '1.26'}\n"],
+    "away/chart/templates/web.yaml": [_CHART, _TWO_VERSIONS],
 }
 _FIRST = {path: contents[0] for path, contents in _FILES.items()}
 
@@ -85,6 +112,18 @@ def _chart(name: str, *value_files: str) -> Application:
     return application(name, {**source(_URL, "chart"), "helm": helm})
 
 
+def _far() -> Application:
+    chart = {**source(_CODE, "chart"), "helm": {"valueFiles": ["$here/values/far.yaml"]}}
+    return application("far", chart, source(_URL, "", ref="here"))
+
+
+def _said(files: Mapping[str, bytes | None]) -> Application:
+    """The Application of the file, or what it was at first, which is in no file then."""
+    content = files["said.yaml"]
+    found = discover({"said.yaml": content or _SAID}, namespaces=frozenset({"argocd"}))
+    return (found if content is not None else found.of_other_files()).applications[0]
+
+
 _APPLICATIONS = {
     "base": (application("base", source(_URL, "base")), "web"),
     "top": (application("top", source(_URL, "top")), "web-top"),
@@ -92,20 +131,41 @@ _APPLICATIONS = {
     "two": (_chart("two", "shared", "own"), "two"),
     "web": (application("web", source(_URL, "plain")), "web"),
     "api": (application("api", source(_URL, "plain")), "api"),
+    "far": (_far(), "far"),
+    "said": (_said(_FIRST), "said"),
 }
 
 
+def _there(files: Mapping[str, bytes | None]) -> dict[str, bytes]:
+    return {path: content for path, content in files.items() if content is not None}
+
+
 def _branch(files: Mapping[str, bytes | None]) -> MemoryBranch:
-    return MemoryBranch({path: content for path, content in files.items() if content is not None})
+    here = {path: content for path, content in _there(files).items() if not path.startswith(_AWAY)}
+    return MemoryBranch(here)
 
 
-def _parts(due: Mapping[str, str | None]) -> tuple[list[Part], list[Part]]:
+def _elsewhere(files: Mapping[str, bytes | None]) -> MemoryElsewhere:
+    away = {path: content for path, content in _there(files).items() if path.startswith(_AWAY)}
+    inside = {path.removeprefix(_AWAY): content for path, content in away.items()}
+    return MemoryElsewhere({_CODE: inside} if "chart/Chart.yaml" in inside else {})
+
+
+def _parts(
+    due: Mapping[str, str | None], files: Mapping[str, bytes | None] = _FIRST
+) -> tuple[list[Part], list[Part]]:
     """What is due, and those for which nothing is: by Application, the tag of its image."""
     parts: list[Part] = []
     readers: list[Part] = []
     for name, tag in due.items():
         made, deployed = _APPLICATIONS[name]
-        part = part_of(made, *([workload(deployed, f"nginx:{tag}")] if tag else []))
+        part = part_of(
+            _said(files) if name == "said" else made,
+            *([workload(deployed, f"nginx:{tag}")] if tag else []),
+        )
+        if name == "far":
+            here = frozenset({Place.of(made.sources[1])})
+            part = replace(part, sources=made.sources[:1], here=here)
         (parts if tag else readers).append(part)
     return parts, readers
 
@@ -118,9 +178,15 @@ def _drafted(
     *,
     branch: MemoryBranch | None = None,
 ) -> Draft:
-    parts, readers = _parts(due)
+    parts, readers = _parts(due, files)
     return draft(
-        branch or _branch(files), COMMIT, parts, renderer=renderer, readers=readers, outcomes=outcomes
+        branch or _branch(files),
+        COMMIT,
+        parts,
+        renderer=renderer,
+        readers=readers,
+        elsewhere=_elsewhere(files),
+        outcomes=outcomes,
     )
 
 
@@ -199,7 +265,7 @@ def test_of_a_commit_that_changes_a_file_that_is_looked_into_alone(rendering: Ca
     files = {**_FIRST, "lonely/kustomization.yaml": b"resources: [w.yaml]\n", "lonely/w.yaml": manifest("w")}
     _drafted(files, _ALL_DUE, rendering, outcomes)
     branch = _branch({**files, "plain/all.yaml": b"# changed\n" + manifest("web", "nginx:1.25")})
-    made = _drafted({}, _ALL_DUE, rendering, outcomes, branch=branch)
+    made = _drafted(files, _ALL_DUE, rendering, outcomes, branch=branch)
     assert branch.asked_for == {"plain/all.yaml", *made.files}
 
 
@@ -226,6 +292,16 @@ def test_what_took_too_long_is_tried_again(rendering: CachingRenderer) -> None:
         _FIRST, _ALL_DUE, rendering, Outcomes(largest=0)
     )
     assert slow.left
+
+
+def test_what_could_not_be_reached_is_looked_at_when_it_can(rendering: CachingRenderer) -> None:
+    """And the other way round."""
+    outcomes = Outcomes()
+    away = {**_FIRST, "away/chart/Chart.yaml": None}
+    for files in (away, _FIRST, away):
+        made = _drafted(files, {"far": "1.25"}, rendering, outcomes)
+        assert bool(made.files) == (files is _FIRST)
+        assert bool(made.left) == (files is away)
 
 
 def test_no_more_is_kept_than_was_said(rendering: CachingRenderer) -> None:
