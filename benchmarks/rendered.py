@@ -24,6 +24,8 @@ from benchmarks.bench import Bench
 from benchmarks.figures import Figure, Measurement
 from benchmarks.mixture import Mixture
 from benchmarks.usage import MeasurementFailed, in_a_process, resident_memory
+from gitops_backup.cli.context import Globals
+from gitops_backup.cli.logging import LogFormat
 from gitops_backup.controller.drafting import Draft, draft
 from gitops_backup.controller.outcomes import Outcomes
 from gitops_backup.domain.naming import Naming
@@ -139,6 +141,8 @@ def plan(
     mixture: Mixture, commits: Sequence[str], repository: Path, scratch: Path, programs: dict[str, Path]
 ) -> dict[str, Any]:
     """Make the plans, and tell what they took: in seconds, and of memory in MB."""
+    # the garbage collector as the controller has it
+    Globals(None, None, None, LogFormat.JSON, verbose=False).configure_process()
     local = LocalRenderer(kustomize=programs["kustomize"], helm=programs["helm"], scratch=scratch / "runs")
     noting = _Noting(local)
     renderer = CachingRenderer(noting, version=local.version)

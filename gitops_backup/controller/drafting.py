@@ -120,7 +120,7 @@ def draft(
     drafting = _Drafting(commit, reading, renderer=renderer, families=families)
     refused: dict[ImageChange, Left] = {}
     while True:
-        made = drafting.edited([part.without(refused) for part in parts])
+        made = drafting.edited([part.without(refused) for part in parts] if refused else parts)
         shown = drafting.shown(made)
         if not shown.odd:
             made.left += refused.values()

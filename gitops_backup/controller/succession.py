@@ -55,7 +55,7 @@ class Succession(Generic[_Made]):
         begun = [_Group[_Made](deque(group), Edited(self._contents)) for group in groups]
         for group in begun:
             self._as_far_as_known(group)
-        few = [group for group in begun if len(group.rest) <= _FEW]
+        few = [group for group in begun if 0 < len(group.rest) <= _FEW]
         self._load(number for group in few for number in group.rest)
         later = [self._pool.submit(self._one_by_one, group) for group in few]
         for group in begun:
