@@ -119,22 +119,26 @@ class Proposals:
         self,
         target: Target,
         branch: Proposable,
-        forge: Forge,
         drafted: Draft,
         *,
+        forge: Callable[[], Forge],
         arrived: Callable[[str], bool],
         may_push: Callable[[], bool],
     ) -> bool:
         """Let there be the pull request that the draft calls for; whether there is anything to look at again.
 
-        `arrived` tells whether the base has a commit in its history; `may_push` is asked right before a push.
-        Raises what Git and the forge raise.
+        `forge` is asked for the repository's where there is something to do there; `arrived` tells whether
+        the base has a commit in its history; `may_push` is asked right before a push. Raises what Git and the
+        forge raise.
         """
         name = f"{self.prefix}/{branch.name}"
         tip = branch.tip(name)
         if not drafted.files:
-            return self._withdraw(target, branch, forge, name, tip)
-        found = forge.find(name, branch.name)
+            if tip is not None and self._is_ours(tip):
+                self._withdraw(target, branch, forge(), name, tip)
+            return False
+        there = forge()
+        found = there.find(name, branch.name)
         if found is not None and _is_declined(found, drafted):
             self._respect(drafted, found)
             return True
@@ -146,8 +150,8 @@ class Proposals:
                 return True
             if not may_push():
                 return True
-            commit = self._push(target, branch, forge, drafted, name, tip)
-        self._publish(branch, forge, drafted, name, commit, found)
+            commit = self._push(target, branch, there, drafted, name, tip)
+        self._publish(branch, there, drafted, name, commit, found)
         return True
 
     def _is_ours(self, tip: Tip) -> bool:
@@ -213,15 +217,12 @@ class Proposals:
             note = f"{name}: {EXPLANATIONS[Reason.BRANCH_IN_USE].meaning}"
             self.ledger.tell(change, reason=Reason.BRANCH_IN_USE, note=note, warning=True)
 
-    def _withdraw(self, target: Target, branch: Proposable, forge: Forge, name: str, tip: Tip | None) -> bool:
-        if tip is None or not self._is_ours(tip):
-            return False
+    def _withdraw(self, target: Target, branch: Proposable, forge: Forge, name: str, tip: Tip) -> None:
         found = forge.find(name, branch.name)
         if found is not None and found.state == PullRequestState.OPEN:
             forge.close(found, closing_text(found.text.title))
         branch.push_beside(name, None, expected=tip.commit)
         structlog.get_logger().info("nothing is left to propose", repository=target.repository, branch=name)
-        return False
 
 
 def _is_declined(found: PullRequest, drafted: Draft) -> bool:

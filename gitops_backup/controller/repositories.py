@@ -218,12 +218,11 @@ class RepositoryReconciler(Reconciler):
             return After(
                 _LOOK_AT_PULL_REQUESTS_SECONDS
             )  # it stays in the pull request as long as that may pass
-        forge = self.forges.forge(target.url)
         again = self._proposals.settle(
             target,
             branch,
-            forge,
             drafted,
+            forge=partial(self.forges.forge, target.url),
             arrived=partial(self._arrived, branch, drafted.commit),
             may_push=partial(self._may_push, target, drafted),
         )

@@ -155,7 +155,7 @@ class Rewrite(_Part):
     at: Time
     """When it was made."""
     commit: str | None = None
-    """The Git commit that made it; absent for a patch."""
+    """The Git commit that made it, or proposes it; absent for a patch."""
     parent: str | None = None
     """The commit that it was made upon."""
     pull_request: str | None = None

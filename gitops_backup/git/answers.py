@@ -29,6 +29,7 @@ _CREDENTIALS = re.compile(
     r"Authentication failed|could not read (Username|Password)|returned error: 40[13]"
     r"|Permission denied \(|Permission to .* denied|Access denied|Invalid username or"
 )
+_NO_OPTIONS = re.compile(r"does not support push options")
 _HOST_KEY = re.compile(r"Host key verification failed")
 _MISSING = re.compile(
     r"repository '.*' not found|Repository not found|does not appear to be a git repository"
@@ -58,6 +59,11 @@ def failure(stderr: bytes, *, url: RepositoryUrl, has_credentials: bool) -> Gito
         )
     if _DAMAGE.search(text):
         return None
+    if _NO_OPTIONS.search(text):
+        return RepositoryRefused(
+            f"{url} takes no push options, by which GitLab opens merge requests",
+            hint="is it a GitLab? A token for its API, in the setting repositories, does without them",
+        )
     if _HOST_KEY.search(text):
         return AuthenticationFailed(
             f"the host key of {url.origin} is not a known one",

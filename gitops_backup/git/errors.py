@@ -16,7 +16,7 @@ class RepositoryMissing(GitopsBackupError):
 
 
 class RepositoryRefused(GitopsBackupError):
-    """The repository holds an object that git's own checks take for an attack or for damage."""
+    """The repository cannot be worked with, for an object in it that git's own checks refuse, for one."""
 
 
 class BranchMissing(GitopsBackupError):

@@ -6,7 +6,7 @@ import pytest
 
 from gitops_backup.git.branch import Branch
 from gitops_backup.git.credentials import GitCredentials
-from gitops_backup.git.errors import PushRejected
+from gitops_backup.git.errors import PushRejected, RepositoryRefused
 from gitops_backup.sandbox.githost import GitHost
 from tests.git.conftest import OpenStore
 
@@ -103,3 +103,9 @@ def test_the_branch_itself_can_be_used_after_a_look_beside(host: GitHost, branch
     assert branch.read(head, ["b.yaml"]).contents == {"b.yaml": b"moved on"}
     branch.push(branch.commit(head, {"a.yaml": b"x"}, message="Change", when=_NOON), expected=head)
     assert host.files("apps")["a.yaml"] == b"x"
+
+
+def test_a_server_that_takes_no_options_says_so(branch: Branch) -> None:
+    """Which is what a push to what is no GitLab comes to."""
+    with pytest.raises(RepositoryRefused, match="takes no push options"):
+        branch.push_beside(_BESIDE, _commit(branch), expected=None, options=["merge_request.create"])
