@@ -68,6 +68,8 @@ def with_declarations(
 
 
 def _placed(part: Part, declared: Iterable[tuple[Declarer, Declarations]]) -> Part:
+    if part.application.generator:  # it is in no file as it is
+        return part
     found: list[Application] = []
     problems: list[str] = []
     for declarer, declarations in declared:

@@ -28,6 +28,7 @@ from gitops_backup.controller.reading import (
     independent,
     read_sources,
 )
+from gitops_backup.controller.sets import families_on
 from gitops_backup.controller.shaping import Shaping, Shown, Unknown
 from gitops_backup.controller.succession import Succession
 from gitops_backup.controller.waiting import awaited
@@ -117,7 +118,10 @@ def draft(
     everybody = with_declarations(branch, commit, [*parts, *readers], elsewhere=elsewhere, outcomes=outcomes)
     parts, readers = everybody[: len(parts)], everybody[len(parts) :]
     reading = read_sources(branch, commit, parts, readers, elsewhere=elsewhere, outcomes=outcomes)
-    drafting = _Drafting(commit, reading, renderer=renderer, families=families)
+    declared = families_on(
+        branch, commit, everybody, elsewhere=elsewhere, outcomes=outcomes, renderer=renderer
+    )
+    drafting = _Drafting(commit, reading, renderer=renderer, families=[*families, *declared])
     refused: dict[ImageChange, Left] = {}
     while True:
         made = drafting.edited([part.without(refused) for part in parts] if refused else parts)

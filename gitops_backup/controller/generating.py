@@ -34,7 +34,7 @@ def generate(
     sets: Sequence[ApplicationSet],
     *,
     manifests: Mapping[str, bytes],
-    clusters: Sequence[Cluster],
+    clusters: Sequence[Cluster] | None,
     is_here: Callable[[str, str], bool],
     renderer: Renderer,
 ) -> list[Family]:
@@ -48,9 +48,7 @@ def generate(
     tree = Tree({path: entry.mode for path, entry in repository.tree(commit).items()})
     contents = {each.path: manifests[each.path] for each in sets if each.path in manifests}
     refused: dict[str, str] = {}
-    around = Surroundings(
-        tree=tree, is_here=is_here, contents=contents, refused=refused, clusters=tuple(clusters)
-    )
+    around = Surroundings(tree=tree, is_here=is_here, contents=contents, refused=refused, clusters=clusters)
     families: list[Family] = []
     for each in sets:
         while (evaluation := evaluate(each, around, renderer=renderer)).unread:

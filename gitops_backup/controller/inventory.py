@@ -104,6 +104,7 @@ class Inventory:
         self._merged: dict[str, tuple[ImageBackup, int, ImageBackup]] = {}
         self._applications: dict[ObjectKey, tuple[Application, Management]] = {}
         self._parents: dict[ObjectKey, set[ObjectKey]] = {}
+        self._parents_of_sets: dict[ObjectKey, set[ObjectKey]] = {}
         self._projects: dict[ObjectKey, Project] = {}
         self._listed: dict[WorkloadKey, set[ObjectKey]] = {}
         self._instances: dict[str, set[ObjectKey]] = {}
@@ -212,6 +213,8 @@ class Inventory:
                     _discard(self._listed, workload, key)
                 for child in old[0].children:
                     _discard(self._parents, child, key)
+                for each in old[0].sets:
+                    _discard(self._parents_of_sets, each, key)
             if application is not None:
                 self._applications[key] = application, self._manage(application, self.project_of(application))
                 concerned |= self._candidates(application)
@@ -220,6 +223,8 @@ class Inventory:
                     self._listed.setdefault(workload, set()).add(key)
                 for child in application.children:
                     self._parents.setdefault(child, set()).add(key)
+                for each in application.sets:
+                    self._parents_of_sets.setdefault(each, set()).add(key)
             concerned |= self._of_children(old[0] if old is not None else None, application)
             return Concerned(frozenset(concerned))
 
@@ -422,10 +427,13 @@ class Inventory:
                     )
 
     def _with_declarers(self, application: Application) -> Application:
-        """The Application with the sources of others that may have its manifest, where that matters."""
+        """The Application with the sources of others that may have its manifest, or its set's."""
         if not any(says_something(application, source) for source in application.sources):
             return application
         keys = {*self._parents.get(_key(application), ()), *self._instances.get(application.tracker, ())}
+        if application.generator:
+            its_set = application.namespace, application.generator
+            keys = set(self._parents_of_sets.get(its_set, ()))
         parents = (self._applications[key][0] for key in sorted(keys))
         declarers = (
             Declarer(parent.specified(), source)

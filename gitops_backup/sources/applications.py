@@ -148,7 +148,8 @@ class Application:
     that were last compared, have one entry per source where they are known; of one that is `hydrated`, the
     commits are those that it was rendered from. `failure` says why the last sync failed. Differences in the
     `ignored` images are hidden from comparisons, and, where `keeps_ignored`, left alone by syncs, too.
-    `generator` is the ApplicationSet in its namespace that generates it.
+    `generator` is the ApplicationSet in its namespace that generates it, and `sets` are those that its status
+    lists.
 
     `children` are the namespaces and names of the Applications that its status lists; `tracker` is the
     instance by whose word it is itself one of another's. `declarers` are sources of others that may have it.
@@ -177,6 +178,7 @@ class Application:
     ignored: tuple[Unheeded, ...]
     keeps_ignored: bool
     generator: str = ""
+    sets: frozenset[tuple[str, str]] = frozenset()
     children: frozenset[tuple[str, str]] = frozenset()
     tracker: str = ""
     declarers: tuple["Declarer", ...] = ()
@@ -229,7 +231,8 @@ class Application:
             ignored=tuple(ignored_images(_list(spec, "ignoreDifferences"), "spec.ignoreDifferences")),
             keeps_ignored=_KEEPING_IGNORED in _list(_part(spec, "syncPolicy"), "syncOptions"),
             generator=_generator(metadata),
-            children=frozenset(_children(status)),
+            sets=frozenset(_children(status, "ApplicationSet")),
+            children=frozenset(_children(status, "Application")),
             tracker=_tracker(_text(annotations, _TRACKING_ANNOTATION), namespace, name),
         )
 
@@ -258,6 +261,7 @@ class Application:
             syncing=False,
             failure="",
             children=frozenset(),
+            sets=frozenset(),
             declarers=(),
         )
 
@@ -415,9 +419,9 @@ def _dry_revisions(status: Object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for each in (*found, _text(hydrator, "lastComparedDryRevision")) if each))
 
 
-def _children(status: Object) -> Iterable[tuple[str, str]]:
+def _children(status: Object, kind: str) -> Iterable[tuple[str, str]]:
     for resource in _parts(status, "resources"):
-        if resource.get("group") == _GROUP and resource.get("kind") == "Application":
+        if resource.get("group") == _GROUP and resource.get("kind") == kind:
             yield _text(resource, "namespace"), _text(resource, "name")
 
 

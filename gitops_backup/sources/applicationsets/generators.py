@@ -50,14 +50,14 @@ class Surroundings:
     """What generators look at: a commit of a repository, and the clusters that are known.
 
     `is_here` says of a repository's URL and a revision whether they are this commit. `contents` has what was
-    read of it, `refused` why a file could not be read.
+    read of it, `refused` why a file could not be read. Without `clusters`, nobody knows which there are.
     """
 
     tree: Tree
     is_here: Callable[[str, str], bool]
     contents: Mapping[str, bytes] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
-    clusters: Sequence[Cluster] = ()
+    clusters: Sequence[Cluster] | None = ()
 
 
 class Generation(NamedTuple):
@@ -191,6 +191,8 @@ class Generators:
 
     def _clusters(self, block: _Object, field_name: str) -> list[Parameters]:
         selector = _mapping(block, "selector")
+        if self.around.clusters is None:
+            raise CannotEvaluate(f"{field_name}: which clusters there are is known to Argo CD alone")
         try:
             chosen = [e for e in self.around.clusters if selects(selector, {**e.labels, LABEL: "cluster"})]
         except InvalidSelector as error:
