@@ -530,6 +530,20 @@ def test_a_chart_from_elsewhere_is_downloaded_where_that_is_allowed(
     assert "problems" not in answer.err
 
 
+@pytest.mark.parametrize("url", ["https://git.example/acme/values", "git@git.example:acme/values.git"])
+def test_another_repository_is_asked_only_where_that_is_allowed(
+    environment: dict[str, str], tmp_path: Path, url: str
+) -> None:
+    """A check in a pipeline talks to nobody whom nobody named."""
+    app = json.loads(application("app", "chart", helm={"valueFiles": ["$values/prod.yaml"]}))
+    app["spec"]["sources"] = [app["spec"].pop("source"), {"repoURL": url, "ref": "values"}]
+    chart = {path: content for path, content in _FILES.items() if path.startswith("chart/")}
+    tree = work_tree(tmp_path / "tree", {"app.yaml": json.dumps(app).encode(), **chart})
+    (problem,) = _json(environment, tree)["problems"]
+    assert "git.example/acme/values may not be downloaded: " in problem
+    assert "is below none of the setting download_prefixes" in problem
+
+
 def test_a_program_that_is_missing_is_a_problem_of_what_needs_it(
     environment: dict[str, str], shop: Path
 ) -> None:
