@@ -421,6 +421,32 @@ REWRITES = {
         snapshot(record(NGINX, rewritten(RewriteState.REVERTED, healthy=False, minutes_ago=(5,)))),
         route=None,
     ),
+    "in a pull request that is open": Situation(
+        workload(NGINX),
+        ((Action.REWRITE, Reason.AWAITING_MERGE),),
+        snapshot(record(NGINX, rewritten(RewriteState.PROPOSED)), app=APP),
+        GITOPS,
+        route=Route.COMMIT,
+    ),
+    "in a pull request that is open, and in the middle of a rollout": Situation(
+        workload(NGINX, rollout=Rollout.PROGRESSING),
+        ((Action.REWRITE, Reason.AWAITING_MERGE),),
+        snapshot(record(NGINX, rewritten(RewriteState.PROPOSED)), app=APP),
+        GITOPS,
+        route=Route.COMMIT,
+    ),
+    "in a pull request that a person closed": Situation(
+        workload(NGINX),
+        ((Action.REWRITE, Reason.PULL_REQUEST_CLOSED),),
+        snapshot(record(NGINX, rewritten(RewriteState.DECLINED)), app=APP),
+        GITOPS,
+        route=Route.COMMIT,
+    ),
+    "proposed once, and patched now": Situation(
+        workload(NGINX),
+        (REWRITE,),
+        snapshot(record(NGINX, rewritten(RewriteState.PROPOSED))),
+    ),
     "a commit that is not synced": Situation(
         workload(NGINX),
         (REWRITE,),
@@ -836,6 +862,10 @@ def is_coherent(decided: WorkloadPlan) -> None:
     assert (decided.route is None) == (decided.blocked is not None)
     for use in decided.uses:
         explained = use.reason is not None and use.message != "" and use.message.isprintable()
-        assert explained == (use.action in {Action.WAIT, Action.BLOCKED})
+        if use.action == Action.REWRITE:
+            assert use.reason in {None, Reason.AWAITING_MERGE, Reason.PULL_REQUEST_CLOSED}
+            assert explained == (use.reason is not None)
+        else:
+            assert explained == (use.action in {Action.WAIT, Action.BLOCKED})
         assert (use.source is not None) or use.action not in {Action.COPY, Action.ADOPT, Action.REWRITE}
         assert use.image is not None or use.action == Action.BLOCKED

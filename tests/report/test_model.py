@@ -118,6 +118,26 @@ def test_a_reason_comes_with_what_it_means_and_what_to_do() -> None:
     assert found.remedy == "Make room in the backup registry."
 
 
+@pytest.mark.parametrize(
+    ("state", "reason", "standing"),
+    [("Proposed", "AwaitingMerge", Standing.WAITING), ("Declined", "PullRequestClosed", Standing.BLOCKED)],
+)
+def test_what_is_in_a_pull_request_is_not_due(state: str, reason: str, standing: Standing) -> None:
+    """It is in the hands of people, and the report says where."""
+    done = {
+        "workload": str(_WEB.key),
+        "container": "c0",
+        "state": state,
+        "at": "2026-01-01T00:00:00Z",
+        "pull_request": "https://git.example/shop/pulls/7",
+    }
+    made = report(_WEB, backup("nginx:1.25", rewrites=[done]), deployed(_WEB), rules=policy())
+    found = _only(made)
+    assert (found.reason, found.standing, found.then) == (reason, standing, None)
+    assert "(https://git.example/shop/pulls/7)" in found.message
+    assert (made.summary.rewrites, made.clean) == (0, False)
+
+
 def test_what_stands_in_the_way_of_the_workload_is_said_of_the_image_that_is_to_come() -> None:
     """And not of one that is kept."""
     owned = workload("web", "nginx:1.25", "bak.example/m/somebodys", owner="Shop/web")
