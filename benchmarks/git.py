@@ -36,7 +36,7 @@ from gitops_backup.controller.contents import Files
 from gitops_backup.controller.drafting import Branch
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.journal import Journal
-from gitops_backup.controller.reading import Blob, Head
+from gitops_backup.controller.reading import Entry, Head
 from gitops_backup.controller.repositories import Git, RepositoryReconciler
 from gitops_backup.controller.targets import management, target_of
 from gitops_backup.domain.backups import ImageBackup
@@ -313,7 +313,7 @@ class _TimedBranch:
         with self._stages.stage("fetch and read"):
             return self._branch.fetch()
 
-    def tree(self, commit: str, path: str = "") -> Mapping[str, Blob]:
+    def tree(self, commit: str, path: str = "") -> Mapping[str, Entry]:
         with self._stages.stage("fetch and read"):
             return self._branch.tree(commit, path)
 

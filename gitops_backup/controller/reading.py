@@ -38,13 +38,9 @@ class Entry(Protocol):
     def mode(self) -> str:
         """As `git ls-tree` prints it."""
 
-
-class Blob(Entry, Protocol):
-    """What Git keeps at a path."""
-
     @property
     def sha(self) -> str:
-        """The name of its content."""
+        """The name that Git has for its content; empty for what is not from Git."""
 
 
 class Head(Protocol):
@@ -65,7 +61,7 @@ class Readable(Protocol):
     def fetch(self) -> Head:
         """Where the branch is now."""
 
-    def tree(self, commit: str, path: str = "") -> Mapping[str, Blob]:
+    def tree(self, commit: str, path: str = "") -> Mapping[str, Entry]:
         """The paths of a commit, with what is there."""
 
     def read(self, commit: str, paths: Iterable[str]) -> Files:
@@ -218,9 +214,9 @@ class _View:
         self._branch = branch
         self._commit = commit
         self._opened: dict[str, Opened] = {}
-        self._entries = branch.tree(commit)
-        self._modes = {path: e.mode for path, e in self._entries.items() if not is_mounted(path)}
-        self.tree = Tree(self._modes)
+        entries = branch.tree(commit)
+        self._entries = {path: entry for path, entry in entries.items() if not is_mounted(path)}
+        self.tree = self._tree()
         self.mounts = Mounts(frozenset(here))
 
     def open(self, places: Iterable[Place], elsewhere: Elsewhere | None) -> None:
@@ -234,22 +230,23 @@ class _View:
                 folder = folder_for(place)
                 found, tree = opened
                 identities[place], self._opened[folder] = found.identity, found
-                self._modes |= {f"{folder}/{path}": entry.mode for path, entry in tree.items()}
-        self.tree = Tree(self._modes)
+                self._entries |= {f"{folder}/{path}": entry for path, entry in tree.items()}
+        self.tree = self._tree()
         self.mounts = replace(self.mounts, opened=identities, problems=problems)
 
     def paths(self) -> Iterable[str]:
         """All paths, of the commit and of what is mounted."""
-        return self._modes
+        return self._entries
 
     def identity(self, path: str) -> str | None:
         """What tells a file by its content: the name that Git has for that, or what its place holds."""
-        mode = self._modes.get(path)
-        if mode is None:
+        entry = self._entries.get(path)
+        if entry is None:
             return None
-        if is_mounted(path):
-            return f"{mode} {self._opened['/'.join(path.split('/')[:2])].identity} {path}"
-        return f"{mode} {self._entries[path].sha}"
+        if entry.sha:
+            return f"{entry.mode} {entry.sha}"
+        place = self._opened[_folder(path)].identity if is_mounted(path) else self._commit
+        return f"{entry.mode} {place} {path}"
 
     def read(self, paths: Iterable[str]) -> _Read:
         """Files of the commit, and of what is mounted."""
@@ -257,7 +254,7 @@ class _View:
         refused: dict[str, str] = {}
         apart: dict[str, list[str]] = {}
         for path in paths:
-            folder = "/".join(path.split("/")[:2]) if is_mounted(path) else ""
+            folder = _folder(path) if is_mounted(path) else ""
             apart.setdefault(folder, []).append(path.removeprefix(f"{folder}/") if folder else path)
         for folder, inside in apart.items():
             if not folder:
@@ -268,6 +265,14 @@ class _View:
             contents |= {f"{front}{path}": content for path, content in found.contents.items()}
             refused |= {f"{front}{path}": why for path, why in found.refused.items()}
         return _Read(contents, refused)
+
+    def _tree(self) -> Tree:
+        return Tree({path: entry.mode for path, entry in self._entries.items()})
+
+
+def _folder(path: str) -> str:
+    """The folder of the place that a mounted path is from."""
+    return "/".join(path.split("/")[:2])
 
 
 def _opened(place: Place, elsewhere: Elsewhere | None) -> tuple[Opened, Mapping[str, Entry]] | Problem:

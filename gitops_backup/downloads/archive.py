@@ -13,9 +13,10 @@ from gitops_backup.sources.mounts import Unavailable
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file in an archive."""
+    """A file in an archive, which has no name of its own for its content."""
 
     mode: str = "100644"
+    sha: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """What came of sources in earlier drafts: used where all that it rests on is the same, and nowhere else."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
+from hashlib import sha256
 from inspect import isfunction
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,9 @@ from gitops_backup.sources.places import Place
 from gitops_backup.sources.rendering import Files, HelmOptions, Renderer
 from gitops_backup.sources.trees import Tree
 from tests.controller.cluster import application, source, workload
-from tests.controller.memory import COMMIT, LARGEST, MemoryBranch, manifest
+from tests.controller.memory import COMMIT, LARGEST, MemoryBranch, MemoryEntry, manifest
 from tests.controller.test_drafting import part_of
-from tests.controller.test_drafting_elsewhere import MemoryElsewhere
+from tests.controller.test_drafting_elsewhere import MemoryElsewhere, MemoryPlace
 
 _URL, _CODE = "https://git.example/shop", "https://git.example/code"
 _CHART = b"""\
@@ -302,6 +303,43 @@ def test_what_could_not_be_reached_is_looked_at_when_it_can(rendering: CachingRe
         made = _drafted(files, {"far": "1.25"}, rendering, outcomes)
         assert bool(made.files) == (files is _FIRST)
         assert bool(made.left) == (files is away)
+
+
+def test_a_commit_elsewhere_counts_for_those_whose_files_it_changes(rendering: CachingRenderer) -> None:
+    """It is a new commit for all that is rendered from its repository."""
+    counting, outcomes = _Counting(rendering), Outcomes()
+    parts, _ = _parts({"far": "1.25"})
+
+    def drafted(changed: str) -> int:
+        files = {path: content or b"" for path, content in _FIRST.items() if path.startswith(_AWAY)}
+        files[changed] = files.get(changed, b"") + b"\n# changed\n"
+        place = _Commit({path.removeprefix(_AWAY): content for path, content in files.items()})
+        before = counting.count
+        draft(_branch(_FIRST), COMMIT, parts, renderer=counting, elsewhere=_Always(place), outcomes=outcomes)
+        return counting.count - before
+
+    assert drafted("away/chart/values.yaml") > 0
+    drafted("away/README.md")
+    assert drafted("away/README.md") == drafted("away/CHANGELOG.md") == 0
+    assert drafted("away/chart/values.yaml") == 0
+    assert drafted("away/chart/Chart.yaml") > 0
+
+
+class _Commit(MemoryPlace):
+    """Files that have names for their contents."""
+
+    def tree(self) -> dict[str, MemoryEntry]:
+        return {path: MemoryEntry(sha256(content).hexdigest()) for path, content in self.files.items()}
+
+
+@dataclass
+class _Always:
+    """Whatever the place."""
+
+    here: MemoryPlace
+
+    def open(self, place: Place) -> MemoryPlace:
+        return self.here
 
 
 def test_no_more_is_kept_than_was_said(rendering: CachingRenderer) -> None:
