@@ -50,7 +50,7 @@ def with_declarations(
 
     Raises what reading the branch raises.
     """
-    declarers = list(dict.fromkeys(each for part in parts for each in part.declarers))
+    declarers = list(dict.fromkeys(each for part in parts for each in _unplaced(part)))
     if not declarers:
         return list(parts)
     here = frozenset(place for part in parts for place in part.places_here)
@@ -64,7 +64,12 @@ def with_declarations(
         paths = frozenset(reading.paths(number))
         reading.contents.load(paths)
         known[declarer] = _declared(declarer, paths, around, outcomes)
-    return [_placed(part, [(each, known[each]) for each in part.declarers]) for part in parts]
+    return [_placed(part, [(each, known[each]) for each in _unplaced(part)]) for part in parts]
+
+
+def _unplaced(part: Part) -> tuple[Declarer, ...]:
+    """Who may declare the part's Application, where that is not known."""
+    return part.declarers if any(source.declared is None for source in part.sources) else ()
 
 
 def _placed(part: Part, declared: Iterable[tuple[Declarer, Declarations]]) -> Part:

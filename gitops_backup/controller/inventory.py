@@ -442,7 +442,7 @@ class Inventory:
             for source in parent.sources
             if has_manifests(source)
         )
-        return replace(application, declarers=tuple(declarers))
+        return replace(application, declarers=(*application.declarers, *declarers))
 
     def _of_children(self, old: Application | None, new: Application | None) -> set[WorkloadKey]:
         """The workloads of the Applications that one deploys, where it deploys them otherwise now."""

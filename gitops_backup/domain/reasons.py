@@ -186,7 +186,7 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "See what would differ with gitops-backup report --diff, and change the image in the source by hand.",
     ),
     Reason.OVERRIDDEN: Explanation(
-        "The live Application sets this image itself, or keeps it, so a change in Git would have no effect.",
+        "The live Application sets or keeps this image, and no file in Git that can be written says so.",
         "Remove the field that is named from the Application, or change the image there.",
     ),
     Reason.SIGNATURE_REQUIRED: Explanation(

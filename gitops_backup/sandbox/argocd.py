@@ -333,9 +333,10 @@ def _is_sync_due(application: Json, resources: list[_Resource], revision: Json) 
     automated = (application["spec"].get("syncPolicy") or {}).get("automated")
     if automated is None or automated.get("enabled") is False or all(each.synced for each in resources):
         return False
-    # one attempt for a revision, as nothing else would come of it, unless drift is to be undone
+    # one attempt for a revision of a source, as nothing else would come of it, unless drift is to be undone
     last = application.get("status", {}).get("operationState", {}).get("syncResult", {})
-    return bool(automated.get("selfHeal")) or any(last.get(name) != at for name, at in revision.items())
+    new = any(last.get(name) != at for name, at in revision.items())
+    return bool(automated.get("selfHeal")) or new or _sources(last) != _sources(application["spec"])
 
 
 def _instance(application: Json) -> str:

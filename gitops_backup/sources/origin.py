@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.applications import (
     Application,
+    Declarer,
     PinnedRevision,
     Source,
     normalised,
     writable_branch,
 )
 from gitops_backup.sources.applicationsets.sets import ApplicationSet
-from gitops_backup.sources.places import Place
+from gitops_backup.sources.places import Place, says_something
 
 _MOST_NAMED = 5
 
@@ -40,7 +41,7 @@ class Local:
 
 
 def urls_of(
-    applications: Iterable[Application],
+    applications: Sequence[Application],
     sets: Iterable[ApplicationSet],
     remotes: Sequence[str],
     *,
@@ -58,22 +59,37 @@ def urls_of(
     here = tuple(url for url in named if _place(url) in places)
     if not here and len(named) == 1 and (handed_in or not remotes):
         here = tuple(named)
+    if not here and remotes and any(map(_is_said_here, applications)):
+        here = (normalised(remotes[0]),)
     if not here:
         raise _unknown(named, remotes)
     return here
 
 
 def local(applications: Sequence[Application], here: Sequence[str]) -> Local:
-    """The Applications that deploy from the repository with these URLs."""
+    """The Applications that deploy from the repository with these URLs, and those that it says values of."""
     kept: list[Application] = []
     places: set[Place] = set()
     for application in applications:
         found = {s.index: _localised(s, here[0]) for s in application.sources if _in_git(s) and _is(s, here)}
-        if found:
+        if found or _is_said_here(application):
             sources = tuple(found.get(source.index, source) for source in application.sources)
-            kept.append(replace(application, sources=sources))
+            declarers = () if found else (Declarer(application, _root(here[0])),)
+            kept.append(replace(application, sources=sources, declarers=declarers))
             places |= set(map(Place.of, found.values()))
     return Local(tuple(kept), frozenset(places), len(applications) - len(kept))
+
+
+def _is_said_here(application: Application) -> bool:
+    """Whether the repository has what an Application that deploys from elsewhere says itself."""
+    return any(
+        source.declared is not None and says_something(application, source) for source in application.sources
+    )
+
+
+def _root(url: str) -> Source:
+    """The repository at hand, as a source."""
+    return Source.project({"repoURL": url, "path": "."}, place="spec.source")
 
 
 def _in_git(source: Source) -> bool:

@@ -116,6 +116,22 @@ def _problem(tmp_path: Path, environment: Mapping[str, str], files: Mapping[str,
     return str(problem)
 
 
+def test_what_an_application_says_itself_is_changed_where_it_is(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """In a block of text, too; and the patch that is shown is one that Git takes."""
+    values = {"values": "# ours\nimage:\n  repository: redis\n  tag: '7'\n"}
+    files = {path: _FILES[path] for path in _FILES if path.startswith("chart/")}
+    both = yaml.safe_load(application("chart", "chart", helm=values)), {"kind": "ConfigMap", "a": "é"}
+    files["apps/all.yaml"] = yaml.safe_dump_all(both, sort_keys=False).encode()
+    tree = work_tree(tmp_path / "tree", files)
+    answer = _report(environment, tree, "--diff")
+    assert answer.code == 0, answer
+    before = (tree / "apps/all.yaml").read_text()
+    run_git(tree, "apply", "-", given=answer.out.encode())
+    assert (tree / "apps/all.yaml").read_text() == before.replace(": redis", f": {_PREFIX}/library_redis")
+
+
 def test_what_follows_and_what_speaks_against_an_edit_is_shown(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.applicationsets.sets import ApplicationSet, read_sets
+from gitops_backup.sources.discovery import discover
 from gitops_backup.sources.origin import Local, UnknownOrigin, local, urls_of
 from tests.sources.applicationsets import manifest
 
@@ -99,3 +100,23 @@ def test_sets_name_repositories_too() -> None:
 
 def _sets(content: bytes) -> tuple[ApplicationSet, ...]:
     return read_sets("set.yaml", content, namespace="argocd")
+
+
+def test_an_application_that_deploys_from_elsewhere_is_kept_for_what_it_says() -> None:
+    """Its values are in the repository; one that says nothing is not looked at."""
+    said = f"""\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {{name: a, namespace: argocd}}
+spec:
+  source: {{repoURL: {_SHOP}-2, path: x, helm: {{values: "a: b"}}}}
+"""
+    files = {
+        "a.yaml": said.encode(),
+        "b.yaml": said.replace("name: a", "name: b").replace("a: b", "").encode(),
+    }
+    found = discover(files, namespaces=frozenset({"argocd"})).applications
+    kept = _local(list(found), [_SHOP])
+    assert ([each.name for each in kept.applications], kept.others) == (["a"], 1)
+    (declarer,) = kept.applications[0].declarers
+    assert declarer.source.repository == _SHOP
