@@ -67,7 +67,8 @@ class Cluster(Protocol):
         """What tells this installation from others."""
 
 
-_PERHAPS_LATER = frozenset({Reason.RENDER_FAILED, Reason.PROOF_FAILED, Reason.DOWNLOAD_FAILED})
+_AWAY = frozenset({Reason.DOWNLOAD_FAILED, Reason.REPOSITORY_UNAVAILABLE})
+_PERHAPS_LATER = _AWAY | {Reason.RENDER_FAILED, Reason.PROOF_FAILED}
 _Asked = tuple[str, tuple[Part, ...], tuple[Part, ...]]
 
 
@@ -428,7 +429,7 @@ def _when_left(drafted: Draft) -> Outcome:
 
 
 def _is_away(left: Left) -> bool:
-    return left.reason == Reason.DOWNLOAD_FAILED
+    return left.reason in _AWAY
 
 
 def _unsettled(plan: WorkloadPlan) -> Iterable[bool]:

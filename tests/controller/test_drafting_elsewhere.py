@@ -13,7 +13,7 @@ from gitops_backup.controller.targets import branch_of, management
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.sources.applications import Application
-from gitops_backup.sources.mounts import Unavailable
+from gitops_backup.sources.mounts import Unavailable, folder_for
 from gitops_backup.sources.places import Place
 from tests.controller.cluster import application, source, workload
 from tests.controller.memory import COMMIT, MemoryBranch, MemoryEntry, MemoryFiles, manifest
@@ -158,6 +158,30 @@ def test_a_chart_elsewhere_speaks_against_an_edit_of_its_values(helm_renderer: L
         assert why in said
     made = drafted(branch, [own], MemoryElsewhere({CHARTS: CHART}), helm_renderer, quiet=[other])
     assert made.files == {"web.yaml": COPY}
+
+
+def test_a_source_may_refer_to_itself(helm_renderer: LocalRenderer) -> None:
+    """With a path and a name in one; nothing is elsewhere then."""
+    files = {f"app/{path}": content for path, content in CHART.items()}
+    branch = MemoryBranch({**files, "env/web.yaml": b"image: nginx\n"})
+    own = {**source(VALUES, "app"), "ref": "me", "helm": {"valueFiles": ["$me/env/web.yaml"]}}
+    elsewhere = MemoryElsewhere({})
+    made = drafted(branch, [application("own", own)], elsewhere, helm_renderer)
+    assert (made.files, left(made), elsewhere.opened) == ({"env/web.yaml": COPY}, [], [])
+
+
+def test_a_repository_cannot_pass_its_files_off_as_those_from_elsewhere(helm_renderer: LocalRenderer) -> None:
+    """Whatever it has below the folder that is reserved for these is not there."""
+    chart = source(CHARTS, "", "1.x", chart="web")
+    folder = folder_for(Place.of(spread(chart).sources[0]))
+    planted = {f"{folder}/values.yaml": b"image: other\n", f"{folder}/templates/x.yaml": b"{{ fail }}"}
+    branch = MemoryBranch({"web.yaml": b"image: nginx\n", **planted})
+    elsewhere = MemoryElsewhere({CHARTS: CHART})
+    made = drafted(branch, [spread(chart, "$values/web.yaml")], elsewhere, helm_renderer)
+    assert made.files == {"web.yaml": COPY}
+    made = drafted(branch, [spread(chart, f"$values/{folder}/values.yaml")], elsewhere, helm_renderer)
+    assert not made.files
+    assert len(left(made)) == 1
 
 
 def test_many_applications_of_one_chart_open_it_once(helm_renderer: LocalRenderer) -> None:
