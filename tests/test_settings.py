@@ -15,8 +15,9 @@ from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import Prefix
 from gitops_backup.domain.policy import Mode, Unmanaged
 from gitops_backup.errors import UsageError
-from gitops_backup.settings import RegistrySettings, Settings, load
+from gitops_backup.settings import RegistrySettings, RepositorySettings, Settings, load
 
+_GITLAB = {"write": "pull-request", "forge": "gitlab"}
 WriteFile = Callable[[str | bytes], Path]
 
 
@@ -129,6 +130,14 @@ def test_lists_are_commas_in_the_environment(write: WriteFile) -> None:
     for content in ("trusted_prefixes: [a, bak.example/m]", "trusted_prefixes: a,bak.example/m"):
         assert load(file=write(content), environment={}, flags={}).trusted_prefixes == expected
     assert from_environment(GITOPS_BACKUP_RESTRICTED_NAMESPACES="a,b").restricted_namespaces == ("a", "b")
+
+
+def test_repositories_are_yaml_in_the_environment(write: WriteFile) -> None:
+    """As they are in the file."""
+    text = "{https://git.example/team: {write: pull-request, forge: gitlab}}"
+    expected = {"https://git.example/team": RepositorySettings.model_validate(_GITLAB)}
+    assert from_environment(GITOPS_BACKUP_REPOSITORIES=text).repositories == expected
+    assert load(file=write(f"repositories: {text}"), environment={}, flags={}).repositories == expected
 
 
 def test_registries_are_yaml_in_the_environment(write: WriteFile) -> None:

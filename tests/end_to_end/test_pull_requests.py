@@ -106,8 +106,28 @@ def test_a_pull_request_is_opened_kept_up_to_date_and_merged(scene: Scene, gitea
             scene.wait_rolled_out(shop.workload(name))
         shop.wait_gone()
         assert scene.wait_quiet(3) != seen
-    assert [each["state"] for each in shop.pull_requests()] == ["closed"]
+    (merged,) = shop.pull_requests()
+    assert merged["merged"]
     assert shop.repository.file("README.md") == b"# Shop\n"
+    for text in (controller.log_text, merged["body"], shop.repository.show()):
+        assert gitea.password not in text
+
+
+def test_a_revert_of_what_was_merged_is_respected(scene: Scene, gitea: Gitea) -> None:
+    """The original comes back and stays; no other pull request follows."""
+    shop = Shop(scene, gitea, one="redis:7.2")
+    original = shop.repository.file("one/app.yaml")
+    with shop.controller() as controller:
+        gitea.merge(shop.name, shop.wait_open("redis:7.2")["number"], "rebase")
+        scene.wait_images(shop.workload("one"), _BACKUPS["redis:7.2"], timeout=_SECONDS)
+        scene.wait_rolled_out(shop.workload("one"))
+        gitea.commit(shop.name, {"one/app.yaml": original})
+        scene.wait_images(shop.workload("one"), "redis:7.2", timeout=_SECONDS)
+        until(lambda: controller.images("Blocked", "RolledBack") == 1, what="the revert to be respected")
+        shop.wait_gone()
+        wait(4)
+    assert len(shop.pull_requests()) == 1
+    assert shop.repository.file("one/app.yaml") == original
 
 
 def test_a_pull_request_that_a_person_closed_is_not_opened_again(scene: Scene, gitea: Gitea) -> None:
