@@ -44,6 +44,7 @@ from gitops_backup.sources.replacements import Refused, Replaced, Replacement
 Wanted = tuple[str, Replacement]
 """A replacement in what the Application of this name deploys."""
 
+_MOST_MARKED = 9_999
 _MOST_ALONE = 50
 """How many pieces, or replacements, are looked at one by one."""
 
@@ -148,9 +149,8 @@ class _Editing:
         """The texts that come into question, but for those that say something else of an Application, too."""
         found: list[Piece] = []
         for file, document, steps in self._files():
-            root = root_of(file, document, steps)
-            if root is not None:
-                found += pieces_in(file, root, names)
+            found += pieces_in(file, root_of(file, document, steps), names)
+        found = found[:_MOST_MARKED]
         if not found or self._same_frames(found):
             return found
         return [piece for piece in found[:_MOST_ALONE] if self._same_frames([piece])]
