@@ -3,7 +3,8 @@
 An outcome is found by what was asked, and taken only where the evidence of what it rests on holds: see
 `evidence`. So a commit that changes one file has those sources worked on that look at that file, and a due
 image those that it is due for. Of what was asked several outcomes are kept, because a source is looked at
-before and after the edits of others.
+before and after the edits of others; but of each source only what was asked last, because images change for
+as long as a controller runs, and what is not asked again must not push out what is.
 
 What is known of a source goes together, first that of the one that was not asked for longest.
 """
@@ -20,7 +21,8 @@ from gitops_backup.sources.applications import Application, Source
 LARGEST = 128 * 1024 * 1024
 """About so many bytes are kept: see the benchmark `rendered` for what a source takes."""
 
-_VARIANTS = 4
+_QUESTIONS = 6
+_VARIANTS = 3
 _PER_OUTCOME = 1500
 _PER_ANSWER = 200
 
@@ -49,15 +51,13 @@ class Known:
     def __init__(self, resized: Callable[["Known", int], None]) -> None:
         self._resized = resized
         self._lock = threading.Lock()
-        self._kept: dict[Hashable, tuple[Outcome, ...]] = {}
+        self._kept: OrderedDict[Hashable, tuple[Outcome, ...]] = OrderedDict()
 
     def recall(self, asked: Hashable, here: Sequence[Surroundings]) -> Outcome | None:
         """What came of this in the same surroundings."""
-        kept = self._kept.get(asked, ())
-        for outcome in kept:
+        for outcome in self._kept.get(asked, ()):
             if outcome.holds(here):
-                if outcome is not kept[0]:
-                    self._put(asked, outcome)
+                self._put(asked, outcome)
                 return outcome
         return None
 
@@ -69,10 +69,14 @@ class Known:
     def _put(self, asked: Hashable, outcome: Outcome) -> None:
         with self._lock:
             before = self._kept.get(asked, ())
+            if before and before[0] is outcome:
+                self._kept.move_to_end(asked)
+                return
             others = (each for each in before if each.evidence != outcome.evidence)
-            after = (outcome, *others)[:_VARIANTS]
-            self._kept[asked] = after
-            grown = sum(each.size for each in after) - sum(each.size for each in before)
+            after = self._kept[asked] = (outcome, *others)[:_VARIANTS]
+            self._kept.move_to_end(asked)
+            gone = self._kept.popitem(last=False)[1] if len(self._kept) > _QUESTIONS else ()
+            grown = _size(after) - _size(before) - _size(gone)
         self._resized(self, grown)
 
 
@@ -108,3 +112,7 @@ class Outcomes:
             while self.size > self._largest:
                 _, oldest = self._known.popitem(last=False)
                 self.size -= self._sizes.pop(oldest)
+
+
+def _size(outcomes: Sequence[Outcome]) -> int:
+    return sum(each.size for each in outcomes)

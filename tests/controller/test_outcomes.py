@@ -237,7 +237,7 @@ def _steps(draw: st.DrawFn) -> list[tuple[dict[str, bytes | None], dict[str, str
     return steps
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30)
 @given(steps=_steps())
 def test_a_draft_is_the_same_as_if_nothing_were_known(
     steps: list[tuple[dict[str, bytes | None], dict[str, str | None]]], rendering: CachingRenderer
@@ -353,6 +353,23 @@ def test_no_more_is_kept_than_was_said(rendering: CachingRenderer) -> None:
             _drafted(_FIRST, _ALL_DUE, rendering, bounded)
         assert bounded.size <= largest
         assert (bounded.size == full) == (largest == full)
+
+
+def test_of_a_source_what_was_asked_last_is_kept() -> None:
+    """Or the images of years would push out those of today."""
+    contents = Contents(tuple, identify=lambda _: None, read=_nothing)
+    here = Surroundings(Tree({}), contents, Mounts(frozenset()))
+    outcomes, made = Outcomes(), _APPLICATIONS["one"][0]
+    known = outcomes.of(made, made.sources[0])
+    known.keep("always", 0, [Witness(here).evidence()])
+    for number in range(100):
+        known.keep(number, number, [Witness(here).evidence()])
+        assert known.recall("always", [here]) is not None
+        if number == 10:
+            size = outcomes.size
+    assert outcomes.size == size
+    assert known.recall(99, [here]) is not None
+    assert known.recall(0, [here]) is None
 
 
 def test_every_question_is_noted() -> None:
