@@ -7,7 +7,14 @@ from typing import NamedTuple, Self
 from gitops_backup.controller.messages import ImageChange
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.sources.applications import Application, Declarer, Source
-from gitops_backup.sources.places import Place, has_manifests, owner_of, places_of, says_something
+from gitops_backup.sources.places import (
+    Place,
+    has_manifests,
+    is_writable,
+    owner_of,
+    places_of,
+    says_something,
+)
 from gitops_backup.sources.replacements import ObjectId, Replacement
 
 
@@ -97,7 +104,7 @@ class Share(NamedTuple):
         quiet: set[Reason] = set()
         if len(owned) < len(edited):  # what files say is written where they are
             quiet |= {Reason.NOT_FOUND_IN_SOURCE, Reason.UNSUPPORTED_SOURCE}
-        if application.declarers and not declarers:
+        if not declarers and any(is_writable(each.source) for each in application.declarers):
             quiet.add(Reason.OVERRIDDEN)
         return cls(
             edited,

@@ -1,4 +1,4 @@
-"""GitOps mode where Applications deploy Applications: what these say themselves is written where they are."""
+"""GitOps mode where Applications come from Git themselves, or deploy what a hydrator makes."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from tests.end_to_end.scene import PREFIX, Scene, Workload
 
 _BACKUP = f"{PREFIX}/library_redis"
 _VALUES = "# ours\nimage:\n  repository: redis  # as tested\n  tag: '7.2'\n"
+_HYDRATE = "argocd.argoproj.io/hydrate"
 _PATH = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
 
 
@@ -66,3 +67,27 @@ def test_the_values_of_an_application_are_written_where_another_one_deploys_it_f
     wanted = manifest.replace(b"repository: redis ", f"repository: {_BACKUP} ".encode())
     assert apps.file("apps/web.yaml") == wanted
     assert (apps.commits(), charts.commits()) == (2, 1)
+
+
+def test_what_a_hydrator_renders_from_is_edited_and_the_hydrator_told(scene: Scene) -> None:
+    """What it made of it is in another branch, and left alone."""
+    manifest = scene.yaml("Deployment", "app", ["redis:7.2"])
+    repository = scene.repository({"dry/app.yaml": manifest, "wet/app.yaml": manifest})
+    name = f"{scene.namespace}-dry"
+    tracking = {"argocd.argoproj.io/tracking-id": f"{name}:apps/Deployment:{scene.namespace}/app"}
+    app = scene.deployment("app", "redis:7.2", annotations=tracking)
+    thing = yaml.safe_load(_manifest(name, repository.url, "dry", scene.namespace))
+    dry = {**thing["spec"].pop("source"), "targetRevision": "HEAD"}
+    synced = {"targetBranch": "wet", "path": "wet"}
+    thing["spec"]["sourceHydrator"] = {"drySource": dry, "syncSource": synced}
+    application = scene.api.path_of(scene.api.apply(thing))
+    scene.wait_rolled_out(app)
+    with scene.controller("gitops"):
+        until(
+            lambda: _HYDRATE in scene.api.get(application)["metadata"].get("annotations", {}),
+            what="the hydrator to be asked",
+            timeout=90,
+        )
+    wanted = manifest.replace(b"redis:7.2", f"{_BACKUP}:7.2".encode())
+    assert (repository.file("dry/app.yaml"), repository.file("wet/app.yaml")) == (wanted, manifest)
+    assert repository.commits() == 2

@@ -379,3 +379,20 @@ def test_a_workload_of_another_argo_cd_is_not_taken_for_one_of_an_application_of
 
 
 _WEB = {"namespace": "shop", "name": "web"}
+
+
+def test_what_a_hydrator_has_seen_are_the_commits_that_it_renders_from() -> None:
+    """Its own refresh is asked for by an annotation of its own."""
+    status = {
+        "sync": {"revision": "hydrated"},
+        "sourceHydrator": {
+            "currentOperation": {"drySHA": "newer", "phase": "Hydrating"},
+            "lastSuccessfulOperation": {"drySHA": "seen"},
+        },
+    }
+    spec = {"sourceHydrator": {"drySource": {"repoURL": "https://git.example/x", "path": "app"}}}
+    metadata = {"name": "web", "annotations": {"argocd.argoproj.io/refresh": "normal"}}
+    made = Application.project({"metadata": metadata, "spec": spec, "status": status})
+    assert (made.revisions, made.refresh_pending) == (("seen",), False)
+    metadata["annotations"] = {"argocd.argoproj.io/hydrate": "normal"}
+    assert Application.project({"metadata": metadata, "spec": spec}).refresh_pending

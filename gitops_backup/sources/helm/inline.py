@@ -14,7 +14,7 @@ from gitops_backup.sources.helm.texts import How, Text, line_in, with_scalars
 from gitops_backup.sources.inline.layers import Layers, Way, shown
 from gitops_backup.sources.inline.texts import CannotWrite
 from gitops_backup.sources.insertion import insert
-from gitops_backup.sources.rendering import HelmOptions, Parameter
+from gitops_backup.sources.rendering import HelmOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class InlineValues:
         parameters = list(self.options.parameters)
         for text, new in texts.items():
             if text.how == How.PARAMETER:
-                number = parameters.index(self._last(text.path))
+                number = max(n for n, each in enumerate(parameters) if each.name == text.path)
                 parameters[number] = replace(parameters[number], value=new)
         values = with_scalars("", self.options.values.encode(), _only(texts, How.INLINE))
         for text, new in _only(texts, How.ADDED).items():
@@ -114,9 +114,6 @@ class InlineValues:
         if block.parameters != options.parameters or not _alike(block.values, options.values):
             raise CannotWrite("what would be written is not what was tried")
         return replace(self, layers=layers, options=replace(options, values=block.values))
-
-    def _last(self, name: str) -> Parameter:
-        return next(each for each in reversed(self.options.parameters) if each.name == name)
 
     def _number(self, name: str) -> int:
         """The number of the last parameter of a name, as the source has them."""

@@ -19,6 +19,7 @@ from gitops_backup.sources.documents import InvalidManifest, Steps
 from gitops_backup.sources.helm.charts import Chart, Defaults
 from gitops_backup.sources.helm.inline import InlineValues
 from gitops_backup.sources.helm.texts import INLINE, How, Keys, Text, root_of, says_of
+from gitops_backup.sources.inline.layers import Way
 from gitops_backup.sources.insertion import CannotInsert, insert
 from gitops_backup.sources.mappings import entries, find
 
@@ -117,8 +118,12 @@ class Search:
         for name, value in {each.name: each.value for each in self._inline.options.parameters}.items():
             found += self._text(How.PARAMETER, name, tuple(_PARAMETER_KEY.split(name)), value)
         found += self._scalars(INLINE, self._inline.options.values.encode(), How.INLINE)
+        writable: dict[Way, bool] = {}
         for text in found:
-            yield text._replace(writable=self._inline.problem(text) is None)
+            way = self._inline.way(text)
+            if way not in writable:  # a text of many lines is one to whoever writes it
+                writable[way] = self._inline.problem(text) is None
+            yield text._replace(writable=writable[way])
 
     def _defaults(self) -> Iterator[Text]:
         own = {path: content for path, content in self._contents.items() if self._chart.is_writable(path)}

@@ -82,10 +82,10 @@ class Layers:
         return {each.file.path: each.file.content for each in self.layers if each.file is not None}
 
     def line(self, way: Way) -> tuple[str, int] | None:
-        """The file in which a text is said, and its line; None where it is in no file."""
+        """The file in which a text is said, and its line; None where it is in no file of the commit."""
         layer = self._owner(way)
         found = layer.find(way) if layer is not None else None
-        if layer is None or layer.file is None or found is None:
+        if layer is None or layer.file is None or found is None or is_mounted(layer.file.path):
             return None
         return layer.file.path, line_of(found.node)
 
