@@ -12,6 +12,7 @@ from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.reconciler import Announcer
 from gitops_backup.domain.backups import Rewrite, RewriteState
 from gitops_backup.domain.naming import object_name
+from gitops_backup.domain.rewrites import reverted
 from gitops_backup.errors import Conflict
 
 _RECORD_TRIES = 5
@@ -70,6 +71,16 @@ class Ledger:
                 names.add(name)
         self.write(names)
         return news
+
+    def note_reverted(self, changes: Iterable[ImageChange]) -> None:
+        """Put on record that somebody took changes back. Raises what writing a record raises."""
+        names = set()
+        for change in changes:
+            known = self.known(change)
+            if known is not None:
+                self.journal.note(object_name(change.source), reverted(known, now=self.now()))
+                names.add(object_name(change.source))
+        self.write(names)
 
     def write(self, names: Iterable[str]) -> None:
         """Write the journal's news of these ImageBackups."""

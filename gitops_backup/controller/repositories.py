@@ -6,7 +6,6 @@ Argo CD has to be told follows from what the Applications say they were compared
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -14,6 +13,7 @@ from typing import Protocol
 
 import structlog
 
+from gitops_backup.controller.copies import Copies
 from gitops_backup.controller.drafting import Branch, Draft, Left, draft
 from gitops_backup.controller.facts import FactsNow
 from gitops_backup.controller.ledger import Ledger
@@ -24,15 +24,14 @@ from gitops_backup.controller.proposals import Forges, Proposable, Proposals
 from gitops_backup.controller.reading import Elsewhere, still_the_same
 from gitops_backup.controller.reconciler import BackupRegistry, Reconciler
 from gitops_backup.controller.refreshing import Refreshing
+from gitops_backup.controller.reversals import Reversals
 from gitops_backup.controller.targets import branch_of, signature_missing
 from gitops_backup.controller.worker import DONE, After, Outcome
 from gitops_backup.domain.backups import RewriteState
-from gitops_backup.domain.images import Reference
-from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.planning import Action, Facts, Route, Target, WorkloadPlan, decide
-from gitops_backup.domain.policy import REWRITE, Namespaces
+from gitops_backup.domain.policy import Namespaces
 from gitops_backup.domain.reasons import Reason
-from gitops_backup.domain.rewrites import asked_of_people, reverted
+from gitops_backup.domain.rewrites import asked_of_people
 from gitops_backup.errors import Conflict, GitopsBackupError, Unwritable
 from gitops_backup.registry.failures import CopyFailed
 from gitops_backup.sources.applications import Application
@@ -42,8 +41,6 @@ _LONGEST_WAIT_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 30.0
 _DOWNLOAD_AGAIN_SECONDS = 300.0
 _LOOK_AT_PULL_REQUESTS_SECONDS = 60.0
-_AT_A_TIME = 8
-_MOST_REMEMBERED = 1000
 _MOST_TOLD = 5
 
 
@@ -111,8 +108,6 @@ class RepositoryReconciler(Reconciler):
         self._waiting_since: dict[Target, float] = {}
         self._drafts: dict[Target, tuple[_Asked, Draft]] = {}
         self._outcomes = Outcomes()
-        self._never_pushed: set[str] = set()
-        self._arrivals: dict[tuple[str, str], bool] = {}
         self._log = structlog.get_logger(reconciler="repository")
         self._ledger = Ledger(
             inventory=self.inventory,
@@ -120,6 +115,14 @@ class RepositoryReconciler(Reconciler):
             announcer=self.announcer,
             record=self.record,
             now=self.now,
+        )
+        self._copies = Copies(
+            naming=self.policy.naming, registry=self.registry, suspect=self.suspect, ledger=self._ledger
+        )
+        self._reversals = Reversals(
+            inventory=self.inventory,
+            ledger=self._ledger,
+            on_reversal=self.metrics.reversals.inc,
         )
         self._refreshing = Refreshing(
             inventory=self.inventory,
@@ -208,7 +211,7 @@ class RepositoryReconciler(Reconciler):
         if due.parts:
             commit = branch.fetch().commit
             drafted = self._draft(target, branch, commit, due.parts, due.readers)
-            undone = self._undone(branch, drafted)
+            undone = self._reversals.found(branch, drafted)
             if undone:
                 parts = tuple(part.without(undone) for part in due.parts)
                 drafted = self._draft(target, branch, commit, parts, due.readers)
@@ -224,7 +227,7 @@ class RepositoryReconciler(Reconciler):
             branch,
             drafted,
             forge=partial(self.forges.forge, target.url),
-            arrived=partial(self._arrived, branch, drafted.commit),
+            arrived=partial(self._reversals.arrived, branch, drafted.commit),
             may_push=partial(self._may_push, target, drafted),
         )
         return After(_LOOK_AT_PULL_REQUESTS_SECONDS) if again else _when_left(drafted)
@@ -239,7 +242,7 @@ class RepositoryReconciler(Reconciler):
 
     def _may_push(self, target: Target, drafted: Draft) -> bool:
         """Whether all that is drafted is held by the registry. Raises `Conflict` where it is not due now."""
-        held = self._held(drafted.edited)
+        held = self._copies.held(drafted.edited)
         self._decide_again(target, drafted)
         return all(change.source in held for change in drafted.edited)
 
@@ -324,56 +327,9 @@ class RepositoryReconciler(Reconciler):
 
     def _refused(self, branch: Branch, drafted: Draft) -> frozenset[ImageChange]:
         """Those of the drafted changes that must not be made: undone by somebody, or the copy is gone."""
-        undone = self._undone(branch, drafted)
-        held = self._held(change for change in drafted.edited if change not in undone)
+        undone = self._reversals.found(branch, drafted)
+        held = self._copies.held(change for change in drafted.edited if change not in undone)
         return undone | {change for change in drafted.edited if change.source not in held}
-
-    def _undone(self, branch: Branch, drafted: Draft) -> frozenset[ImageChange]:
-        """Those of the drafted changes that somebody took back, which goes on record."""
-        undone = {change for change in drafted.edited if self._was_undone(branch, drafted.commit, change)}
-        self._ledger.write({object_name(change.source) for change in undone})
-        return frozenset(undone)
-
-    def _was_undone(self, branch: Branch, head: str, change: ImageChange) -> bool:
-        """Whether a commit of ours made this change, and the branch's head has it no more."""
-        rewrite = self._ledger.known(change)
-        if rewrite is None or rewrite.commit is None or rewrite.state != RewriteState.COMMITTED:
-            return False
-        workload = self.inventory.workload(change.workload)
-        if workload is not None and workload.directive == REWRITE:
-            return False
-        if rewrite.parent == head or not self._arrived(branch, head, rewrite.commit):
-            return False
-        self.journal.note(object_name(change.source), reverted(rewrite, now=self.now()))
-        self.metrics.reversals.inc()
-        return True
-
-    def _arrived(self, branch: Branch, head: str, commit: str) -> bool:
-        """Whether a commit of ours is in the history of a head; asked once for each pair."""
-        if (commit, head) not in self._arrivals:
-            if len(self._arrivals) > _MOST_REMEMBERED:
-                self._arrivals.clear()
-            self._arrivals[commit, head] = commit not in self._never_pushed and branch.contains(commit)
-        return self._arrivals[commit, head]
-
-    def _held(self, changes: Iterable[ImageChange]) -> set[Reference]:
-        """The sources whose backup the registry has, right now, as it is on record."""
-        wanted = {change.source: change for change in changes}
-
-        def check(change: ImageChange) -> bool:
-            place = self.policy.naming.place(change.source, change.digest)
-            try:
-                if self.registry.held(place) == change.digest:
-                    return True
-            except CopyFailed as failure:
-                self._ledger.tell(change, reason=failure.reason, note=str(failure), warning=True)
-                return False
-            self.suspect(object_name(change.source))
-            return False
-
-        with ThreadPoolExecutor(_AT_A_TIME) as pool:
-            answers = pool.map(check, wanted.values())
-        return {source for source, held in zip(wanted, answers, strict=True) if held}
 
     def _commit(self, branch: Branch, drafted: Draft, target: Target) -> None:
         now = self._made_before(drafted) or self.now()
@@ -385,9 +341,9 @@ class RepositoryReconciler(Reconciler):
         try:
             branch.push(commit, expected=drafted.commit)
         except Conflict:
-            self._never_pushed.add(commit)
+            self._reversals.never_arrived(commit)
             raise
-        self._never_pushed.discard(commit)
+        self._reversals.may_have_arrived(commit)
         self.metrics.rewrites.labels(Route.COMMIT).inc(len(drafted.edited))
         self._log.info(
             "pushed",
