@@ -105,16 +105,17 @@ class _Condition:
             case "<=" | "=<":
                 if self.given == 3:
                     return version <= self.bound
-                return numbers[: max(self.given, 1)] <= bound[: max(self.given, 1)]
+                return numbers[: self.given or 2] <= bound[: self.given or 2]
             case "^":
                 return version >= self.bound and self._same_until_first_number(numbers)
-        return version >= self.bound and (not any(bound) or self._same_but_last(numbers))
+        any_at_all = self.given in (0, 3) and not any(bound)
+        return version >= self.bound and (any_at_all or self._same_but_last(numbers))
 
     def _same_until_first_number(self, numbers: tuple[int, int, int]) -> bool:
         """Whether all agrees up to the first number that is not zero, or the last that is said."""
         bound = self.bound.numbers
         first = next((place for place, number in enumerate(bound) if number), 2)
-        count = min(first + 1, self.given)
+        count = min(first + 1, self.given or 3)
         return numbers[:count] == bound[:count]
 
     def _same_but_last(self, numbers: tuple[int, int, int]) -> bool:

@@ -5,7 +5,7 @@ aliases and whatever else is in them are passed over.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import yaml
@@ -24,6 +24,7 @@ Index = Mapping[str, tuple["Release", ...]]
 """The versions of charts, by the chart's name, in the order of the index."""
 
 _MOST_RELEASES = 200_000
+_DEEPEST = 100
 _Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
@@ -64,7 +65,7 @@ def _release(each: Mapping[str, Any]) -> Release:
 
 
 def _as_yaml(content: bytes) -> Index:
-    events = yaml.parse(content, Loader=_Loader)
+    events = _shallow(yaml.parse(content, Loader=_Loader))
     root = next((each for each in events if isinstance(each, CollectionStartEvent | ScalarEvent)), None)
     index: dict[str, tuple[Release, ...]] | None = None
     known = 0
@@ -81,6 +82,16 @@ def _as_yaml(content: bytes) -> Index:
     if index is None:
         raise InvalidIndex("it has no list of charts")
     return index
+
+
+def _shallow(events: Iterable[Event]) -> Iterator[Event]:
+    """The events, as long as they do not nest in a way that takes the parser ages."""
+    depth = 0
+    for event in events:
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise InvalidIndex(f"it is nested more than {_DEEPEST} deep")
+        yield event
 
 
 def _releases(start: Event, events: Iterator[Event]) -> Iterator[Release]:
