@@ -13,7 +13,7 @@ from typing import TypeAlias
 from gitops_backup.controller.evidence import Surroundings, Witness
 from gitops_backup.controller.outcomes import Outcomes
 from gitops_backup.controller.parts import Part
-from gitops_backup.controller.reading import Elsewhere, Readable, read_sources
+from gitops_backup.controller.reading import Elsewhere, Readable, Reading, read_sources
 from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application, Declarer, Source
 from gitops_backup.sources.documents import InvalidManifest
@@ -58,12 +58,10 @@ def with_declarations(
         Part(each.application, (each.source,), (), here=here | {Place.of(each.source)}) for each in declarers
     ]
     reading = read_sources(branch, commit, looking, elsewhere=elsewhere, outcomes=outcomes)
-    around = Surroundings(reading.tree, reading.contents, reading.mounts)
-    known: dict[Declarer, Declarations] = {}
-    for number, declarer in enumerate(declarers):
-        paths = frozenset(reading.paths(number))
-        reading.contents.load(paths)
-        known[declarer] = _declared(declarer, paths, around, outcomes)
+    known = {
+        declarer: _declared(declarer, frozenset(reading.paths(number)), reading, outcomes)
+        for number, declarer in enumerate(declarers)
+    }
     return [_placed(part, [(each, known[each]) for each in _unplaced(part)]) for part in parts]
 
 
@@ -100,16 +98,19 @@ def _is_as(live: Application, written: Application) -> bool:
 
 
 def _declared(
-    declarer: Declarer, paths: frozenset[str], around: Surroundings, outcomes: Outcomes
+    declarer: Declarer, paths: frozenset[str], reading: Reading, outcomes: Outcomes
 ) -> Declarations:
-    known = outcomes.of(declarer.application, declarer.source)
-    kept = known.recall(_DECLARED, [around])
+    around = Surroundings(reading.tree, reading.contents, reading.mounts)
+    application, source = declarer.application.specified(), declarer.source
+    known, asked = outcomes.of(application, source), (_DECLARED, paths)
+    kept = known.recall(asked, [around])
     if kept is not None:
         came: Declarations = kept.came
         return came
+    reading.contents.load(paths)
     witness = Witness(around)
-    made = _read(declarer.application, declarer.source, paths, witness)
-    known.keep(_DECLARED, made, [witness.evidence()], size=sum(map(len, made.applications)) * 1000)
+    made = _read(application, source, paths, witness)
+    known.keep(asked, made, [witness.evidence()], size=sum(map(len, made.applications)) * 1000)
     return made
 
 

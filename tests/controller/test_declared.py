@@ -7,13 +7,17 @@ from typing import Any
 import pytest
 import yaml
 
+from gitops_backup.controller.declaring import with_declarations
 from gitops_backup.controller.foresight import Future, foresee
+from gitops_backup.controller.outcomes import Outcomes
+from gitops_backup.controller.parts import Part
 from gitops_backup.domain.planning import plan
 from gitops_backup.domain.workloads import Workload
 from gitops_backup.rendering.renderer import LocalRenderer
-from gitops_backup.sources.applications import Application
+from gitops_backup.sources.applications import Application, Declarer
+from gitops_backup.sources.declarations import Declaration
 from tests.controller.cluster import NOW, backup, inventory, policy, source, workload
-from tests.controller.memory import MemoryBranch, MemoryGit, manifest
+from tests.controller.memory import COMMIT, MemoryBranch, MemoryGit, manifest
 from tests.controller.test_drafting_elsewhere import MemoryElsewhere
 
 APPS, SHOP, CHARTS = "https://git.example/apps", "https://git.example/shop", "https://charts.example"
@@ -296,3 +300,22 @@ def test_the_workloads_of_a_child_are_looked_at_again_when_its_parent_changes() 
     moved = root(path="other")
     assert known.put_application(("argocd", "root"), moved).workloads == {WEB.key}
     assert known.put_application(("argocd", "root"), None).workloads == {WEB.key}
+
+
+def test_parents_are_read_again_where_their_files_have_changed() -> None:
+    """One that comes to be there is a change of them, in whatever folder it is."""
+    parent, web = root(directory={"recurse": True}), live(child())
+    part = Part(web, web.sources, (), declarers=(Declarer(parent, parent.sources[0]),))
+    files, outcomes = {"apps/other.yaml": manifest("other", "nginx")}, Outcomes()
+
+    def declared(branch: MemoryBranch) -> Declaration | None:
+        (found,) = with_declarations(branch, COMMIT, [part], elsewhere=None, outcomes=outcomes)
+        return found.sources[0].declared
+
+    assert declared(MemoryBranch(files)) is None
+    more = {**files, "apps/below/web.yaml": as_yaml(child())}
+    written = declared(MemoryBranch(more))
+    assert written is not None
+    assert written.path == "apps/below/web.yaml"
+    again = MemoryBranch(more)
+    assert (declared(again), again.asked_for) == (written, set())
