@@ -11,6 +11,7 @@ from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.applications import Application, Source
 from gitops_backup.sources.directory import list_files, skips
 from gitops_backup.sources.documents import InvalidManifest
+from gitops_backup.sources.inline.layers import UnusableParameters, read_layers
 from gitops_backup.sources.kinds import SourceKind, kind_of_source
 from gitops_backup.sources.layouts import layout_of
 from gitops_backup.sources.mounts import Mounts
@@ -47,7 +48,11 @@ def deployed_by(
     if layout is None:
         return Deployed(problems=(f"the path {one_line(source.path)} leads out of the repository",))
     folder = layout.folder
-    kind = kind_of_source(application, source, folder=folder, tree=tree)
+    try:
+        said = read_layers(application, source, folder, tree=tree, contents=contents).source
+    except UnusableParameters as error:
+        return Deployed(problems=(error.message,))
+    kind = kind_of_source(application, said, folder=folder, tree=tree)
     if kind == SourceKind.VALUES_ONLY and source.ref:
         return Deployed()
     problem = mounts.problem(places_of(application, source))
@@ -59,7 +64,7 @@ def deployed_by(
     if source.path and next(tree.under(folder, recurse=True), None) is None:
         return Deployed(problems=(f"there is no folder {one_line(source.path)}",))
     if kind == SourceKind.DIRECTORY:
-        return _directory(application, source, folder, tree=tree, contents=contents, unread=unread)
+        return _directory(application, said, folder, tree=tree, contents=contents, unread=unread)
     if kind not in {SourceKind.KUSTOMIZE, SourceKind.HELM, SourceKind.CHART_REPOSITORY}:
         return Deployed(problems=(f"the source is {described(kind, folder)}",))
     try:

@@ -82,9 +82,9 @@ def local(applications: Sequence[Application], here: Sequence[str]) -> Local:
 
 def _is_said_here(application: Application) -> bool:
     """Whether the repository has what an Application that deploys from elsewhere says itself."""
-    return any(
-        source.declared is not None and says_something(application, source) for source in application.sources
-    )
+    # what has no URL is a patch of an Application
+    said = (source for source in application.sources if source.declared is not None and source.repo_url)
+    return any(says_something(application, source) for source in said)
 
 
 def _root(url: str) -> Source:

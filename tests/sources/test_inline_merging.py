@@ -43,7 +43,6 @@ MERGED: dict[str, tuple[dict[str, Any], Any, dict[str, Any]]] = {
         {"helm": {"valuesObject": {"Images": 1}}},
         {"helm": {"valuesObject": {"Images": 1}}},
     ),
-    "nothing": ({"helm": {"values": "a"}}, None, {"helm": {"values": "a"}}),
     "something else altogether": ({}, {"owner": "me"}, {"owner": "me"}),
 }
 
@@ -54,7 +53,7 @@ def test_files_are_merged_as_argo_cd_does(said: dict[str, Any], patch: Any, want
     assert merged(_SOURCE | said, folded(patch)) == _SOURCE | wanted
 
 
-@pytest.mark.parametrize("patch", [["a"], "a", {"helm": {}, "Helm": {}}])
+@pytest.mark.parametrize("patch", [None, ["a"], "a", {"helm": {}, "Helm": {}}])
 def test_what_cannot_be_merged_is_refused(patch: Any) -> None:
     """Argo CD says what is wrong, or which of two it takes is hard to tell."""
     with pytest.raises(CannotMerge):
@@ -73,5 +72,5 @@ spec:
     files = {"apps/web.yaml": said.encode(), "app/Chart.yaml": CHART, "app/.argocd-source.yaml": b"- a\n"}
     (refused,) = edited(files, helm_renderer).refused
     assert f"{refused.reason}: {refused.message}" == (
-        "InvalidManifest: app/.argocd-source.yaml: expected a mapping"
+        "InvalidManifest: app/.argocd-source.yaml: expected a mapping, which Argo CD does, too"
     )

@@ -103,7 +103,7 @@ def _sets(content: bytes) -> tuple[ApplicationSet, ...]:
 
 
 def test_an_application_that_deploys_from_elsewhere_is_kept_for_what_it_says() -> None:
-    """Its values are in the repository; one that says nothing is not looked at."""
+    """Its values are in the repository; one that says nothing is not looked at, nor is a patch."""
     said = f"""\
 apiVersion: argoproj.io/v1alpha1
 kind: Application
@@ -111,12 +111,11 @@ metadata: {{name: a, namespace: argocd}}
 spec:
   source: {{repoURL: {_SHOP}-2, path: x, helm: {{values: "a: b"}}}}
 """
-    files = {
-        "a.yaml": said.encode(),
-        "b.yaml": said.replace("name: a", "name: b").replace("a: b", "").encode(),
-    }
+    other = said.replace("name: a", "name: b").replace("a: b", "")
+    patch = said.replace("name: a", "name: c").replace(f"repoURL: {_SHOP}-2, ", "")
+    files = {"a.yaml": said.encode(), "b.yaml": other.encode(), "c.yaml": patch.encode()}
     found = discover(files, namespaces=frozenset({"argocd"})).applications
     kept = _local(list(found), [_SHOP])
-    assert ([each.name for each in kept.applications], kept.others) == (["a"], 1)
+    assert ([each.name for each in kept.applications], kept.others) == (["a"], 2)
     (declarer,) = kept.applications[0].declarers
     assert declarer.source.repository == _SHOP

@@ -49,10 +49,8 @@ def folded(patch: object) -> Any:
 
 def merged(source: Object, patch: object) -> Object:
     """The source with what a parameter file says, folded, merged over it. Raises `CannotMerge`."""
-    if patch is None:
-        return source
     if not isinstance(patch, Mapping):
-        raise CannotMerge("expected a mapping")
+        raise CannotMerge("expected a mapping, which Argo CD does, too")
     result = _decoded(source, _patched(source, patch))
     kept = {key: source[key] for key in _KEPT if key in source}
     return {**{key: value for key, value in result.items() if key not in _KEPT}, **kept}
