@@ -111,6 +111,17 @@ def _kustomized(images: list[str]) -> Case:
 _TWO = {"one.yaml": "x: one\n", "two.yaml": "x: two\n"}
 _FOLDER = {"v/a.yaml": "x: a\n", "v/b.yaml": "x: b\n", "v/deep/c.yaml": "x: c\n"}
 
+_SET = {"parameters": [{"name": "x", "value": "set"}]}
+_KIND = workload("value-{{ .Values.x }}-{{ kindOf .Values.x }}")
+
+
+def _filed(name: str, text: str, helm: Json | None = None, *, own: str = "") -> Case:
+    """A chart with a file of parameters beside it, which may be an Application's own."""
+    file = f".argocd-source-{own}.yaml" if own else ".argocd-source.yaml"
+    files = {**chart(_KIND, "x: default\n"), file: text}
+    return Case(files, {"helm": helm} if helm is not None else {}, _names(f"value-{name}"), "Helm")
+
+
 CASES: dict[str, Case] = {
     **{
         f"glob-{name}": Case(_FILES, _listing(**options) if options else {}, frozenset(names), "Directory")
@@ -257,6 +268,33 @@ CASES: dict[str, Case] = {
         chart(workload("kube-{{ .Capabilities.KubeVersion.Minor }}")),
         {"helm": {"kubeVersion": "1.30.1"}},
         _names("kube-30"),
+    ),
+    # files of parameters
+    "filed": _filed("filed-string", "helm: {parameters: [{name: x, value: filed}]}", _SET),
+    "filed-alone": _filed("filed-string", "helm: {parameters: [{name: x, value: filed}]}"),
+    "filed-own": _filed("own-string", "helm: {parameters: [{name: x, value: own}]}", _SET, own="filed-own"),
+    "filed-others": _filed("set-string", "helm: {parameters: [{name: x, value: no}]}", _SET, own="filed"),
+    "filed-object": _filed(
+        "filed-string", "helm: {valuesObject: {x: filed}}", {"valuesObject": {"x": "set", "y": "z"}}
+    ),
+    "filed-text": _filed("filed-string", "helm: {values: 'x: filed'}", {"values": "x: set"}),
+    "filed-null": _filed("set-string", "helm: null", _SET),
+    "filed-null-inside": _filed(
+        "default-string", "helm: {valuesObject: {x: null}}", {"valuesObject": {"x": "set"}}
+    ),
+    "filed-letter-case": _filed("filed-string", "Helm: {Parameters: [{Name: x, Value: filed}]}"),
+    "filed-something-else": _filed("set-string", "owner: me\nnotes: [1]\n", _SET),
+    "filed-empty": Case({**chart(_KIND), ".argocd-source.yaml": "# nothing\n"}, refused=True),
+    "filed-items-keep": _filed(
+        "2-string",
+        "helm: {parameters: [{name: x, value: '2'}]}",
+        {"parameters": [{"name": "x", "value": "1", "forceString": True}]},
+    ),
+    "filed-images": Case(
+        {**_IMAGED, ".argocd-source.yaml": "kustomize: {images: ['app=filed:4']}"},
+        {"kustomize": {"images": ["app=other:3"]}},
+        _names("imaged"),
+        "Kustomize",
     ),
     # images that the Application itself sets
     "images-none": Case(_IMAGED, {}, _names("imaged"), "Kustomize"),
