@@ -9,6 +9,7 @@ that a step that is taken twice makes the same commit. For that, an OpenPGP sign
 is, unless the key was made only later.
 """
 
+import contextlib
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -124,7 +125,9 @@ class OpenPgpSigner:
 
     def close(self) -> None:
         """See `Signer`."""
-        process.run(["gpgconf", "--kill", "gpg-agent"], timeout=_SECONDS, env=self._environment)
+        # the agent ends by itself, too, when its home is removed
+        with contextlib.suppress(process.ProgramMissing, process.ProcessTimeout):
+            process.run(["gpgconf", "--kill", "gpg-agent"], timeout=_SECONDS, env=self._environment)
 
     def _signed(self, payload: bytes, options: Sequence[str]) -> tuple[bytes, str]:
         signing = ["--local-user", self._fingerprint, "--armor", "--output", "-", "--detach-sign"]

@@ -10,6 +10,7 @@ import pytest
 
 from gitops_backup.errors import UsageError
 from gitops_backup.git.signing import Signer, SigningFailed, open_signer
+from gitops_backup.process import ProgramMissing
 from gitops_backup.sandbox.waiting import until
 from tests.git.bare import BareRepository, run_git
 from tests.git.conftest import OpenStore
@@ -175,6 +176,19 @@ def test_what_is_no_private_key_is_refused(short: Path, openpgp: OpenPgpKey) -> 
         assert str(caught.value).isprintable()
     with pytest.raises(UsageError, match="for OpenPGP keys"):
         open_signer(ssh.file, passphrase=openpgp.passphrase, folder=_private(short))
+
+
+@pytest.mark.parametrize("kind", ["openpgp", "ssh"])
+def test_the_program_that_signs_is_missing(
+    kind: str, short: Path, openpgp: OpenPgpKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named."""
+    file = openpgp.file if kind == "openpgp" else OpenSshKey(short / "ssh").file
+    private = _private(short)
+    with monkeypatch.context() as nowhere:
+        nowhere.setenv("PATH", str(private))
+        with pytest.raises(ProgramMissing, match=r"^(gpg|ssh-keygen) is not on PATH"):
+            open_signer(file, passphrase=None, folder=private)
 
 
 def test_the_agent_ends_with_the_signer_and_no_commit_is_made_without_a_signature(
