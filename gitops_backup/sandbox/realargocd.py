@@ -27,8 +27,17 @@ _NAMESPACE = "argocd"
 _MANIFESTS = Path(__file__).parent / "manifests" / "argocd"
 _SECONDS_BETWEEN_COMPARISONS = 5
 _SECONDS_TO_START = 120.0
-# the repo server asks this of every revision, whether or not signatures are verified
-_VERIFIER = "#!/bin/sh\nexit 0\n"
+# the repo server asks the first of every revision, whether or not signatures are verified, and goes by what
+# git says itself; the second it asks which keys there are, and takes none for a failure
+_WRAPPERS = {
+    "git-verify-wrapper.sh": "#!/bin/sh\nexit 0\n",
+    "gpg-wrapper.sh": '#!/bin/sh\ngpg "$@" 2>&1\nexit 0\n',
+}
+
+
+def signing_keys_folder(sandbox: Sandbox) -> Path:
+    """Where its Argo CD finds the OpenPGP keys of commits, each in a file that is called by the key's id."""
+    return sandbox.folder / "argocd" / "signing-keys"
 
 
 class RealArgoCd:
@@ -70,13 +79,16 @@ class RealArgoCd:
         return numbers[0]
 
     def _prepare(self) -> None:
-        for name in ("bin", "gnupg", "plugins", "ssh", "temporary", "tls"):
+        for name in ("bin", "plugins", "ssh", "temporary", "tls"):
             (self._folder / name).mkdir(parents=True)
+        (self._folder / "gnupg").mkdir(mode=0o700)
+        signing_keys_folder(self._sandbox).mkdir()
         for name in ("kustomize", "helm"):
             (self._folder / "bin" / name).symlink_to(self._binaries[name])
-        verifier = self._folder / "bin" / "git-verify-wrapper.sh"
-        verifier.write_text(_VERIFIER)
-        verifier.chmod(0o755)
+        for name, script in _WRAPPERS.items():
+            wrapper = self._folder / "bin" / name
+            wrapper.write_text(script)
+            wrapper.chmod(0o755)
         definitions = data_folder(self._binaries[ARGOCD]) / "manifests" / "crds"
         self._sandbox.apply(*sorted(definitions.glob("*.yaml")))
         secret: Json = {
@@ -152,7 +164,8 @@ class RealArgoCd:
         return {
             "ARGOCD_BINARY_NAME": part,
             "ARGOCD_FAKE_IN_CLUSTER": "true",
-            "ARGOCD_GPG_ENABLED": "false",
+            "ARGOCD_GPG_ENABLED": "true",
+            "ARGOCD_GPG_DATA_PATH": str(signing_keys_folder(self._sandbox)),
             "ARGOCD_GNUPGHOME": str(self._folder / "gnupg"),
             "ARGOCD_PLUGINSOCKFILEPATH": str(self._folder / "plugins"),
             "ARGOCD_SSH_DATA_PATH": str(self._folder / "ssh"),

@@ -21,6 +21,7 @@ def sandbox() -> Iterator[Sandbox]:
     binaries = Binaries(cache=cache, environ=os.environ, progress=print).provide(PROGRAMS)
     packages = Packages(cache=cache, environ=os.environ, progress=print, may_install=os.geteuid() == 0)
     redis = packages.provide_redis()
+    packages.provide_gpg()
     with (
         Sandbox.start(stand_ins=False, renderers=True) as running,
         Controllers(running, binaries=binaries, report=print),

@@ -4,7 +4,7 @@ One commit changes the image, and the number of replicas, of every Deployment; e
 reason not to roll it out, but one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,7 +41,7 @@ _NAMES = (*_WINDOWS, *_IGNORED)
 
 
 @pytest.fixture(scope="module")
-def repository(sandbox: Sandbox) -> Repository:
+def repository(sandbox: Sandbox) -> Iterator[Repository]:
     """The repository, and its Applications, of which all have seen its second commit."""
     for image in (_OLD, _NEW):
         sandbox.push(image)
@@ -62,7 +62,9 @@ def repository(sandbox: Sandbox) -> Repository:
     for path in paths:
         sandbox.api.merge(path, {"metadata": {"annotations": {"argocd.argoproj.io/refresh": "normal"}}})
     _wait_until_seen(sandbox, paths, made.head, synced=False)
-    return made
+    yield made
+    for path in paths:  # other tests want to see all Applications synced
+        sandbox.api.delete(path)
 
 
 @pytest.mark.usefixtures("repository")

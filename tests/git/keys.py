@@ -8,7 +8,10 @@ _SECONDS = 60.0
 
 
 class OpenPgpKey:
-    """A key of a gpg home in `folder`: `file` is the armoured private key, `key_id` 16 hexadecimal digits."""
+    """A key of a gpg home in `folder`: `file` is the armoured private key, `public` the other half.
+
+    `key_id` has 16 hexadecimal digits.
+    """
 
     def __init__(self, folder: Path, *, passphrase: str = "") -> None:
         self._home = folder / "home"
@@ -20,6 +23,7 @@ class OpenPgpKey:
         self.key_id = fingerprint[-16:]
         self.file = folder / "key.asc"
         self.file.write_bytes(self._gpg(*locked, "--armor", "--export-secret-keys").stdout)
+        self.public = self._gpg("--armor", "--export").stdout
         self.passphrase = folder / "passphrase"
         self.passphrase.write_text(f"{passphrase}\n")
 
@@ -29,6 +33,7 @@ class OpenPgpKey:
         unlocked = ["--pinentry-mode", "loopback", "--passphrase", ""]
         self._gpg(*unlocked, "--quick-add-key", self._fingerprint(before), "ed25519", "sign", "never")
         self.file.write_bytes(self._gpg(*unlocked, "--armor", "--export-secret-keys").stdout)
+        self.public = self._gpg("--armor", "--export").stdout
         listed = self._gpg("--list-secret-keys", "--with-colons").stdout.decode()
         return next(line.split(":")[4] for line in listed.splitlines() if line.startswith("ssb:"))
 
