@@ -10,6 +10,8 @@ import yaml
 from gitops_backup.sandbox.api import Json
 from gitops_backup.sandbox.sandbox import Sandbox
 from gitops_backup.sandbox.waiting import until
+from tests.end_to_end.harness import Controller
+from tests.end_to_end.repositories import Repository
 from tests.sources.applicationsets import GOLDEN, REPOSITORY, pruned
 
 _APPLICATIONS = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
@@ -27,6 +29,47 @@ def _is_fit(folder: Path) -> bool:
     known = all((s["destination"].get("server"), s.get("project")) == _HERE for s in specs)
     return known and bool(specs) and not (folder / "clusters.yaml").exists()
 
+
+_CHART = {
+    "chart/Chart.yaml": b"apiVersion: v2\nname: web\nversion: 1.0.0\n",
+    "chart/values.yaml": b"image: none\n",
+    "chart/templates/web.yaml": b"""\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: "{{ .Release.Name }}"}
+spec:
+  selector: {matchLabels: {app: "{{ .Release.Name }}"}}
+  template:
+    metadata: {labels: {app: "{{ .Release.Name }}"}}
+    spec: {containers: [{name: main, image: "{{ .Values.image }}:1.0.0"}]}
+""",
+}
+_SET = """\
+apiVersion: argoproj.io/v1alpha1
+kind: ApplicationSet
+metadata: {name: of-sets}
+spec:
+  generators:
+  - list:
+      elements:
+      - {name: listed, image: quay.io/of-sets/listed}
+  - git:
+      repoURL: https://git.example/shop
+      revision: HEAD
+      requeueAfterSeconds: 5
+      files: [{path: env/*.json}]
+  template:
+    metadata: {name: "{{name}}"}
+    spec:
+      project: default
+      source:
+        repoURL: https://git.example/shop
+        targetRevision: HEAD
+        path: chart
+        helm: {parameters: [{name: image, value: "{{image}}"}]}
+      destination: {server: https://kubernetes.default.svc, namespace: of-sets}
+      syncPolicy: {automated: {selfHeal: true}}
+"""
 
 FOLDERS = sorted(path.parent for path in GOLDEN.glob("*/set.yaml") if _is_fit(path.parent))
 
@@ -66,3 +109,53 @@ def _shown(application: Json, name: str, url: str) -> Any:
     return pruned(
         {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": kept, "spec": spec}
     )
+
+
+def test_what_a_set_says_ends_on_backups(sandbox: Sandbox, tmp_path: Path) -> None:
+    """By one commit, in the set's manifest and in a file of its generator; no Application is written to."""
+    for image in ("quay.io/of-sets/listed", "quay.io/of-sets/filed"):
+        sandbox.push(f"{image}:1.0.0")
+    url = sandbox.git.create("of-sets")
+    files = {
+        **_CHART,
+        "sets/set.yaml": _SET.replace(REPOSITORY, url).encode(),
+        "env/filed.json": b'{"name": "filed", "image": "quay.io/of-sets/filed"}\n',
+    }
+    repository = Repository(sandbox.git, "of-sets")
+    repository.commit(files)
+    sandbox.namespace("of-sets")
+    sandbox.apply(_root(url))
+
+    def run(prefix: str) -> None:
+        wanted = {f"{prefix}listed:1.0.0", f"{prefix}filed:1.0.0"}
+        what = f"{', '.join(sorted(wanted))} to run"
+        until(lambda: _running(sandbox) == wanted, what=what, timeout=_SECONDS_TO_GENERATE)
+
+    run("quay.io/of-sets/")
+    before = repository.commits()
+    with Controller(sandbox, "gitops", folder=tmp_path):
+        run(f"{Sandbox.backup_repository}/quay.io_of-sets_")
+    after = sandbox.git.files("of-sets", "main")
+    changed = {path for path, content in after.items() if content != files.get(path)}
+    assert (repository.commits(), changed) == (before + 1, {"sets/set.yaml", "env/filed.json"})
+
+
+def _root(url: str) -> Json:
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": "of-sets", "namespace": "argocd"},
+        "spec": {
+            "project": "default",
+            "source": {"repoURL": url, "targetRevision": "HEAD", "path": "sets"},
+            "destination": {"server": "https://kubernetes.default.svc", "namespace": "argocd"},
+            "syncPolicy": {"automated": {}},
+        },
+    }
+
+
+def _running(sandbox: Sandbox) -> set[str]:
+    """The images of Deployments that are rolled out."""
+    found = sandbox.api.items("/apis/apps/v1/namespaces/of-sets/deployments")
+    ready = (each for each in found if each.get("status", {}).get("availableReplicas") == 1)
+    return {each["spec"]["template"]["spec"]["containers"][0]["image"] for each in ready}
