@@ -61,7 +61,7 @@ def _proof(drafted: Draft) -> Iterator[str]:
     changed = f"{count(len(drafted.files), 'file')}, {count(len(drafted.edited), 'container')}."
     yield (
         f"{changed} Each file was parsed or rendered before and after, for every Application that is deployed"
-        " from it: nothing differs but these images."
+        " from it: nothing differs but what stands here."
     )
 
 
