@@ -10,8 +10,8 @@ requested, and, with `selfHeal`, when a workload drifts. It writes what readers 
 tracking annotation on what it applies. It applies only under `syncPolicy.automated`, or on request.
 
 Plugins, and several sources that deploy, get the condition `ComparisonError`; other clusters are left alone.
-It prunes nothing, and knows no hooks, waves, windows or projects. Nothing of the product knows that it is not
-the real one.
+It prunes nothing, and knows no hooks, waves, windows, projects, or files of parameters beside a source.
+Nothing of the product knows that it is not the real one.
 """
 
 import threading

@@ -137,6 +137,7 @@ class RealArgoCd:
                 f"--repo-server={repo_server}",
                 "--repo-server-plaintext",
                 f"--metrics-port={ports[0]}",
+                "--application-namespaces=*",
                 f"--app-resync={_SECONDS_BETWEEN_COMPARISONS}",
                 "--app-resync-jitter=0",
             ],

@@ -16,6 +16,7 @@ from gitops_backup.sandbox.api import Json
 class Case:
     """Files, by their path in the case's folder, and the source beside its repository and path.
 
+    `others` are further sources, beside the repository of theirs.
     `names` are those of the objects that Argo CD makes of it; none where it cannot. `refused` says that this
     program knows that it does not know.
     """
@@ -25,6 +26,7 @@ class Case:
     names: frozenset[str] = frozenset()
     kind: str = ""
     refused: bool = False
+    others: tuple[Json, ...] = ()
 
 
 def workload(name: str, image: str = "app:1") -> str:
@@ -295,6 +297,48 @@ CASES: dict[str, Case] = {
         {"kustomize": {"images": ["app=other:3"]}},
         _names("imaged"),
         "Kustomize",
+    ),
+    "filed-value-files": Case(
+        {**chart(_VALUE), **_TWO, ".argocd-source.yaml": "helm: {valueFiles: [two.yaml]}"},
+        {"helm": {"valueFiles": ["one.yaml"]}},
+        _names("value-two"),
+    ),
+    "filed-kind": Case(
+        {**_KUSTOMIZED, ".argocd-source.yaml": "directory: {include: one.yaml}\n"}, {}, _names("one")
+    ),
+    # several sources
+    "ref": Case(
+        {**chart(_VALUE, "x: default\n"), "elsewhere/x.yaml": "x: referred\n"},
+        {"helm": {"valueFiles": ["$other/ref/elsewhere/x.yaml"]}},
+        _names("value-referred"),
+        others=({"ref": "other"},),
+    ),
+    "ref-last-wins": Case(
+        {**chart(_VALUE, "x: default\n"), **_TWO},
+        {"helm": {"valueFiles": ["$other/ref-last-wins/one.yaml", "two.yaml"]}},
+        _names("value-two"),
+        others=({"ref": "other"},),
+    ),
+    "ref-glob": Case(
+        {**chart(_VALUE, "x: default\n"), **_FOLDER},
+        {"helm": {"valueFiles": ["$other/ref-glob/v/*.yaml"]}},
+        _names("value-b"),
+        others=({"ref": "other"},),
+    ),
+    "ref-unknown": Case(
+        chart(_VALUE), {"helm": {"valueFiles": ["$nobody/x.yaml"]}}, refused=True, others=({"ref": "other"},)
+    ),
+    "sources": Case(
+        {"one.yaml": workload("several-one"), "more/two.yaml": workload("several-two")},
+        {},
+        _names("several-one", "several-two"),
+        others=({"path": "sources/more"},),
+    ),
+    "sources-twice": Case(
+        {"one.yaml": workload("twice-one", "app:1"), "more/two.yaml": workload("twice-one", "app:2")},
+        {},
+        _names("twice-one"),
+        others=({"path": "sources-twice/more"},),
     ),
     # images that the Application itself sets
     "images-none": Case(_IMAGED, {}, _names("imaged"), "Kustomize"),

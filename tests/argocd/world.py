@@ -1,7 +1,8 @@
 """What the tests deploy with Argo CD, and what they see of it: repositories, Applications, live objects.
 
 `repositories/` has a folder for each repository, `applications/` what somebody applies by hand. In their
-files `https://git.example/` stands for the sandbox's Git host. All images have the tag `FIRST` at the start.
+files `https://git.example/` stands for the sandbox's Git host, and `https://charts.example` for a repository
+of charts. All images have the tag `FIRST` at the start.
 """
 
 import json
@@ -21,13 +22,17 @@ from tests.end_to_end.repositories import Repository
 
 FIRST = "1.0.0"
 NAMESPACE = "shapes"
+TEAM = "team"
+"""A namespace of Applications, beside Argo CD's own."""
 
 _HERE = Path(__file__).parent
 _GIT = b"https://git.example"
-_APPLICATIONS = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
+_CHARTS = b"https://charts.example"
+# what came from a list does not say its kind
+_APPLICATION = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application"}
 _WORKLOADS = ("deployments", "daemonsets", "statefulsets")
 _DOCKER_HUB = "docker.io/"
-_SECONDS_TO_SETTLE = 180.0
+_SECONDS_TO_SETTLE = 600.0
 # what the API server and controllers write about a change of something else
 _CONSEQUENCES = re.compile(
     r"status|metadata\.(resourceVersion|generation|managedFields|annotations\."
@@ -47,11 +52,16 @@ class Change:
 
 
 class World:
-    """The repositories on the sandbox's Git host, and the Applications that deploy them."""
+    """The repositories on the sandbox's Git host, and the Applications that deploy them.
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    `charts` is the address of a repository of charts.
+    """
+
+    def __init__(self, sandbox: Sandbox, *, charts: str) -> None:
         self.sandbox = sandbox
+        self.charts = charts
         self.api: Api = sandbox.api
+        self._addresses = {_GIT: sandbox.git.root.encode(), _CHARTS: charts.encode()}
         self.repositories: dict[str, Repository] = {}
 
     def create(self) -> None:
@@ -64,7 +74,8 @@ class World:
             }
             self.sandbox.git.create(folder.name, files)
             self.repositories[folder.name] = Repository(self.sandbox.git, folder.name)
-        self.sandbox.namespace(NAMESPACE)
+        for namespace in (NAMESPACE, TEAM):
+            self.sandbox.namespace(namespace)
         for path in sorted((_HERE / "applications").glob("*.yaml")):
             for thing in yaml.safe_load_all(self._read(path)):
                 self.sandbox.apply(thing)
@@ -72,12 +83,9 @@ class World:
     def replace(self, repository: str, texts: Mapping[str, str]) -> str:
         """A commit by somebody who replaces texts in all files, longer ones first; returns its id."""
         found = self.repositories[repository]
-        pattern = re.compile("|".join(map(re.escape, sorted(texts, key=len, reverse=True))))
-        files = {
-            name: content.decode() for name, content in self.sandbox.git.files(found.name, "main").items()
-        }
-        changed = {name: pattern.sub(lambda match: texts[match[0]], text) for name, text in files.items()}
-        written = {name: text.encode() for name, text in changed.items() if text != files[name]}
+        files = self.sandbox.git.files(found.name, "main")
+        changed = {name: replaced(content.decode(), texts).encode() for name, content in files.items()}
+        written = {name: content for name, content in changed.items() if content != files[name]}
         assert written, f"none of {sorted(texts)} is in {repository}"
         return found.commit(written)
 
@@ -86,8 +94,9 @@ class World:
         return {name: repository.commits() for name, repository in self.repositories.items()}
 
     def applications(self) -> dict[str, Json]:
-        """The live Applications, by name."""
-        return {each["metadata"]["name"]: each for each in self.api.items(_APPLICATIONS)}
+        """The live Applications, by their paths in the API."""
+        found = self.api.items(f"/apis/{_APPLICATION['apiVersion']}/applications")
+        return {self.api.path_of({**_APPLICATION, **each}): each for each in found}
 
     def workloads(self) -> dict[str, Json]:
         """The live workloads, by their paths in the API."""
@@ -129,10 +138,10 @@ class World:
             raise
 
     def unsettled(self) -> dict[str, Any]:
-        """What keeps Applications from being Synced and Healthy, by name."""
+        """What keeps Applications from being Synced and Healthy, by their paths in the API."""
         return {
-            name: why
-            for name, each in self.applications().items()
+            path: why
+            for path, each in self.applications().items()
             if (why := self._unsettled(each.get("status", {})))
         }
 
@@ -147,7 +156,16 @@ class World:
         return {"sync": sync.get("status"), "health": health, **{key: status.get(key) for key in keys}}
 
     def _read(self, path: Path) -> bytes:
-        return path.read_bytes().replace(_GIT, self.sandbox.git.root.encode())
+        content = path.read_bytes()
+        for name, address in self._addresses.items():
+            content = content.replace(name, address)
+        return content
+
+
+def replaced(text: str, texts: Mapping[str, str]) -> str:
+    """The text with others in it replaced, longer ones first."""
+    pattern = "|".join(map(re.escape, sorted(texts, key=len, reverse=True)))
+    return re.sub(pattern, lambda match: texts[match[0]], text)
 
 
 def images_of(objects: Mapping[str, Json]) -> dict[tuple[str, str], str]:

@@ -99,6 +99,26 @@ def test_what_is_not_known_is_told_of_its_application() -> None:
     assert missing == "argocd/gone: there is no folder gone"
 
 
+def test_a_parameter_file_may_say_which_kind_of_source_it_is() -> None:
+    """What lies beside it does not count then."""
+    files = {
+        "apps/kustomization.yaml": b"resources: [web.yaml]\n",
+        "apps/.argocd-source.yaml": b"directory: {include: web.yaml}\n",
+        "apps/web.yaml": manifest("web", "nginx:1"),
+    }
+    planned = _planned(files)
+    assert (_actions(planned), planned.problems) == (["nginx:1 Rewrite"], ())
+
+
+def test_a_parameter_file_that_argo_cd_refuses_is_told_of() -> None:
+    """One that holds nothing, too."""
+    files = {"apps/.argocd-source.yaml": b"# nothing\n", "apps/web.yaml": manifest("web", "nginx:1")}
+    planned = _planned(files)
+    assert _actions(planned) == []
+    (problem,) = planned.problems
+    assert problem.startswith("argocd/shop: apps/.argocd-source.yaml: expected a mapping")
+
+
 def test_a_pinned_revision_is_planned_for_and_blocked() -> None:
     """As it is in a cluster."""
     files = {"apps/web.yaml": manifest("web", "nginx:1")}
