@@ -22,6 +22,7 @@ from typing import Any
 from benchmarks import fleet
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure, Measurement
+from benchmarks.manifests import described
 from benchmarks.usage import MeasurementFailed, in_a_process, peak_memory
 from gitops_backup.cli.context import Globals
 from gitops_backup.cli.forges import ConfiguredForges
@@ -60,51 +61,6 @@ _WORKLOADS, _ARGOCD = "shops", "argocd"
 _OURS, _REFERENCE = "ours", "reference"
 _LONGEST_SECONDS = 300.0
 _STAGES = ("decide", "fetch and read", "edit and prove", "HEADs", "commit", "records", "push")
-_MANIFEST = """\
-# what {name} consists of
-apiVersion: v1
-kind: Service
-metadata:
-  name: {name}
-spec:
-  selector: {{app: {name}}}
-  ports:
-    - port: 80
-      targetPort: http
----
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: {name}
-  labels:
-    app: {name}
-spec:
-  replicas: 1
-  selector:
-    matchLabels:
-      app: {name}
-  template:
-    metadata:
-      labels:
-        app: {name}
-    spec:
-      securityContext:
-        runAsNonRoot: true
-      containers:
-        - name: main
-          image: {image}  # reviewed
-          ports:
-            - name: http
-              containerPort: 8080
-          env:
-            - name: GREETING
-              value: "héllo"
-          readinessProbe:
-            httpGet: {{path: /healthz, port: http}}
-          resources:
-            requests: {{cpu: 10m, memory: 32Mi}}
-            limits: {{memory: 64Mi}}
-"""
 
 
 def measure(bench: Bench) -> Measurement:
@@ -210,7 +166,7 @@ class _Scene:
         return self.images[number % len(self.images)]
 
     def _manifest(self, number: int) -> str:
-        return _MANIFEST.format(name=f"app-{number}", image=self._image(number))
+        return described(f"app-{number}", self._image(number))
 
     def _make_backup(self, image: str) -> None:
         backup = str(self._naming.backup(Reference.parse(image)))

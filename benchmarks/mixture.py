@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import fleet
+from benchmarks.manifests import described
 from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.parts import DueChange, Part
 from gitops_backup.domain.images import Reference
@@ -18,49 +19,6 @@ from gitops_backup.sources.applications import Application
 
 _SHARED_BY = 50
 _NAMESPACE = "shops"
-_MANIFEST = """\
-# what {name} consists of
-apiVersion: v1
-kind: Service
-metadata:
-  name: {name}
-spec:
-  selector: {{app: {name}}}
-  ports:
-    - port: 80
-      targetPort: http
----
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: {name}
-  labels:
-    app: {name}
-spec:
-  replicas: 1
-  selector:
-    matchLabels:
-      app: {name}
-  template:
-    metadata:
-      labels:
-        app: {name}
-    spec:
-      containers:
-        - name: main
-          image: {image}  # reviewed
-          ports:
-            - name: http
-              containerPort: 8080
-          env:
-            - name: GREETING
-              value: "héllo"
-          readinessProbe:
-            httpGet: {{path: /healthz, port: http}}
-          resources:
-            requests: {{cpu: 10m, memory: 32Mi}}
-            limits: {{memory: 64Mi}}
-"""
 _CHART = "apiVersion: v2\nname: {name}\nversion: 1.0.0\nappVersion: '1.0'\n"
 _SERVICE = """\
 apiVersion: v1
@@ -166,7 +124,7 @@ class Mixture:
         name, image, team = f"app-{number}", self._image(number), self._team(number)
         repository, tag = image.rsplit(":", 1)
         here = f"apps/{name}"
-        manifest = _MANIFEST.format(name=name, image=image)
+        manifest = described(name, image)
         match number % 10:
             case 0 | 1 | 2:
                 return {f"{here}/manifests.yaml": manifest}
@@ -183,7 +141,7 @@ class Mixture:
                         f"resources:\n- ../../{base}\nnameSuffix: '{name.removeprefix('app')}'\n"
                     ),
                     f"{base}/kustomization.yaml": "resources: [web.yaml]\n",
-                    f"{base}/web.yaml": _MANIFEST.format(name="app", image=image),
+                    f"{base}/web.yaml": described("app", image),
                 }
             case 5:
                 entry = f"images:\n- name: {repository}\n  newTag: '{tag}'\n"
