@@ -15,6 +15,7 @@ from benchmarks.bench import Bench
 from benchmarks.controller import Controller
 from benchmarks.figures import Figure, Measurement
 from benchmarks.skopeo import Skopeo
+from gitops_backup.sandbox.api import Json
 from gitops_backup.sandbox.waiting import until
 
 _DEPLOYMENTS = 1000
@@ -65,7 +66,7 @@ def measure(bench: Bench) -> Measurement:
     )
 
 
-def _deployments(namespace: str, count: int, names: Sequence[str]) -> list[fleet.Json]:
+def _deployments(namespace: str, count: int, names: Sequence[str]) -> list[Json]:
     made = []
     for number in range(count):
         image, init = _images_of(number, names)

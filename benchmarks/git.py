@@ -12,7 +12,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,9 +34,9 @@ from gitops_backup.cluster.resources import APPLICATIONS, DEPLOYMENTS, IMAGE_BAC
 from gitops_backup.cluster.writer import ClusterWriter
 from gitops_backup.controller.backups import BackupReconciler
 from gitops_backup.controller.contents import Files
-from gitops_backup.controller.drafting import Branch
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.journal import Journal
+from gitops_backup.controller.proposals import Proposable, Tip
 from gitops_backup.controller.reading import Entry, Head
 from gitops_backup.controller.repositories import Git, RepositoryReconciler
 from gitops_backup.controller.targets import management, target_of
@@ -260,7 +260,7 @@ class _Stages:
 class _TimedBranch:
     """A branch that tells how long it takes."""
 
-    def __init__(self, branch: Branch, stages: _Stages) -> None:
+    def __init__(self, branch: Proposable, stages: _Stages) -> None:
         self._branch = branch
         self._stages = stages
         self.name = branch.name
@@ -288,6 +288,14 @@ class _TimedBranch:
     def contains(self, commit: str) -> bool:
         return self._branch.contains(commit)
 
+    def tip(self, name: str) -> Tip | None:
+        return self._branch.tip(name)
+
+    def push_beside(
+        self, name: str, commit: str | None, *, expected: str | None, options: Sequence[str] = ()
+    ) -> None:
+        self._branch.push_beside(name, commit, expected=expected, options=options)
+
 
 class _TimedGit:
     """Clones that tell how long they take."""
@@ -296,7 +304,7 @@ class _TimedGit:
         self._git = git
         self._stages = stages
 
-    def open(self, url: str, branch: str | None = None) -> Branch:
+    def open(self, url: str, branch: str | None = None) -> Proposable:
         return _TimedBranch(self._git.open(url, branch), self._stages)
 
 
@@ -337,7 +345,8 @@ def take_step(kubeconfig: Path, config: Path, cache: Path) -> dict[str, Any]:
         registries = stack.enter_context(open_registries(settings, policy, threading.Event()))
         git = stack.enter_context(open_git(settings, threading.Event()))
         renderer = stack.enter_context(open_renderer(settings, threading.Event()))
-        target = target_of(inventory.applications()[0].sources[0])
+        application = inventory.applications()[0]
+        target = target_of(application, application.sources[0])
         began = time.perf_counter()
         git.open(target.url, target.branch).fetch()
         clone = time.perf_counter() - began

@@ -65,7 +65,7 @@ def measure(bench: Bench) -> Measurement:
         fleet.at_once(lambda n: fleet.mark_ready(api, _WORKLOADS, f"app-{n}", generation=2), range(count))
         bench.progress("idle: waiting until all is said and done")
         _wait_until_quiet(api, _QUIET_SECONDS_OF_FEW if bench.quick else _QUIET_SECONDS)
-        argv = [sys.executable, "-m", "benchmarks.idle", bench.sandbox.kubeconfig]
+        argv = [sys.executable, "-m", "benchmarks.idle", str(bench.sandbox.kubeconfig)]
         log = bench.folder / "reference.log"
         reference = programs.start("reference", argv, log=log, cwd=PROJECT)
         until(lambda: log.exists() and log.read_text(), what="the reference to watch")

@@ -51,7 +51,7 @@ def measure(bench: Bench) -> Measurement:
     bench.progress("latency: the reference")
     with Programs() as programs:
         log = bench.folder / "reference.log"
-        argv = [sys.executable, "-m", "benchmarks.latency", bench.sandbox.kubeconfig]
+        argv = [sys.executable, "-m", "benchmarks.latency", str(bench.sandbox.kubeconfig)]
         programs.start("reference", argv, log=log, cwd=PROJECT)
         until(lambda: log.exists() and log.read_text(), what="the reference to watch")
         reference = _milliseconds(bench, _REFERENCE, theirs)

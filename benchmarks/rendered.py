@@ -16,6 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -194,13 +195,13 @@ def _costs(asks: Sequence[_Ask], renderer: LocalRenderer, program: Path, scratch
         if ask.options is None:
             export(ask.files, folder)
             arguments = ["build", str(folder / ask.folder)]
-            ours.append(_took(lambda ask=ask: renderer.kustomize(ask.files, ask.folder)))
+            ours.append(_took(partial(renderer.kustomize, ask.files, ask.folder)))
         else:
             export(files_for_helm(ask.files, ask.options), folder)
             arguments = helm_arguments(str(folder), ask.folder, ask.options)
-            ours.append(_took(lambda ask=ask: renderer.helm(ask.files, ask.folder, ask.options)))
+            ours.append(_took(partial(renderer.helm, ask.files, ask.folder, ask.options)))
         argv = [str(program), *arguments]
-        bare.append(_took(lambda argv=argv: subprocess.run(argv, check=True, capture_output=True)))
+        bare.append(_took(partial(subprocess.run, argv, check=True, capture_output=True)))
     return {"ours": median(ours), "bare": median(bare)}
 
 

@@ -39,14 +39,19 @@ def _running(
 ) -> Iterator[subprocess.Popen[str]]:
     shell = ["sh", "-c", f'trap "" {ignoring.name[3:]}; exec "$@"', "sh"] if ignoring is not None else []
     env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "BACKUP_REPOSITORY": "docker.io/acme"}
-    process = subprocess.Popen(
-        [*shell, *COMMAND, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=env,
-        cwd=PROJECT,
-    )
+    # what nohup has these tests ignore, commands would ignore, too
+    surroundings = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        process = subprocess.Popen(
+            [*shell, *COMMAND, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=env,
+            cwd=PROJECT,
+        )
+    finally:
+        signal.signal(signal.SIGHUP, surroundings)
     try:
         yield process
     finally:
