@@ -4,7 +4,7 @@ The controller pushes a draft, the dry run prints it.
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,7 +14,7 @@ from gitops_backup.controller.along import Along, along_of_edit, unasked
 from gitops_backup.controller.contents import Edited
 from gitops_backup.controller.declaring import with_declarations
 from gitops_backup.controller.evidence import Surroundings
-from gitops_backup.controller.families import edit_family
+from gitops_backup.controller.families import SetDisturbed, check_family, edit_family
 from gitops_backup.controller.generating import Family
 from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.outcomes import Outcomes
@@ -221,6 +221,13 @@ class _Drafting:
         for number, read in enumerate(touched):
             found.along += known[number].along
             found.odd |= _odd(made, read, known[number])
+        for family in self._families:
+            try:
+                check_family(family, here=before, edits=made.files)
+            except SetDisturbed as error:
+                found.odd |= _speaks_against(
+                    made, error.files, who=str(family.set), what=error.message, difference=error.difference
+                )
         return found
 
     def _declared(self, made: Draft, touched: Iterable[Read]) -> list[tuple[str, Difference]]:
@@ -295,13 +302,25 @@ def _name(application: Application) -> str:
 
 def _odd(made: Draft, read: Read, shown: Shown) -> dict[ImageChange, Left]:
     """The changes in the files of a source, if what is shown of it speaks against them."""
+    if shown.problem is None:
+        return {}
+    who = f"the Application {_name(read.subject.application)}"
+    return _speaks_against(made, read.paths, who=who, what=shown.problem, difference=shown.difference)
+
+
+def _speaks_against(
+    made: Draft, paths: Collection[str], *, who: str, what: str, difference: str
+) -> dict[ImageChange, Left]:
+    """The changes in these files; all, where the texts that matter are not those that places name."""
+    places = {change: made.places[change] for change in made.edited}
+    concerned = [change for change, place in places.items() if place.path in paths]
     found: dict[ImageChange, Left] = {}
-    for change in made.edited if shown.problem is not None else ():
-        path, line = made.places[change].path, made.places[change].line
-        if path in read.paths:
-            who = f"the Application {_name(read.subject.application)}"
-            message = f"{one_line(path)}, line {line}, is read for {who}, too: {shown.problem}"
-            found[change] = Left(change, Reason.PROOF_FAILED, message, shown.difference)
+    for change in concerned or made.edited:
+        where = f"{one_line(places[change].path)}, line {places[change].line}"
+        message = f"{where}, is read for {who}, too: {what}"
+        if not concerned:
+            message = f"{where}, changes with files that are read for {who}: {what}"
+        found[change] = Left(change, Reason.PROOF_FAILED, message, difference)
     return found
 
 

@@ -17,13 +17,29 @@ from gitops_backup.controller.parts import DueChange
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError
-from gitops_backup.sources.applicationsets.editing import SetResult, SetSite, edit_set
+from gitops_backup.sources.applicationsets.editing import (
+    MORE_THAN_IMAGES,
+    SetResult,
+    SetSite,
+    edit_set,
+    frames,
+    generated_with,
+)
 from gitops_backup.sources.applicationsets.sets import Object
 from gitops_backup.sources.rendered import Rendered
 from gitops_backup.sources.rendered_proof import NotExplained, proven
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import Refused, Replaced
 from gitops_backup.sources.shapes import render_source
+
+
+class SetDisturbed(GitopsBackupError):
+    """A set would generate what changes in more than copies, by edits of these files."""
+
+    def __init__(self, files: frozenset[str], message: str, difference: str) -> None:
+        super().__init__(message)
+        self.files = files
+        self.difference = difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +93,21 @@ def edit_family(
     )
 
 
+def check_family(family: Family, *, here: Surroundings, edits: Mapping[str, bytes]) -> None:
+    """See that what a set generates from edited files changes in copies alone.
+
+    Raises `SetDisturbed` where that is not so, or cannot be told.
+    """
+    files = edits.keys() & family.around.contents.keys()
+    if files and here.renderer is not None:
+        editing = _FamilyEditing(family, here, here.renderer, edits)
+        try:
+            editing.prove({path: edits[path] for path in files})
+        except GitopsBackupError as error:
+            difference = error.difference if isinstance(error, NotExplained) else ""
+            raise SetDisturbed(frozenset(files), error.message, difference) from error
+
+
 @dataclass(frozen=True, slots=True)
 class _FamilyEditing:
     family: Family
@@ -111,6 +142,23 @@ class _FamilyEditing:
             member = next((key for key, each in self.family.members.items() if each == name), name)
             along += along_of_proof(member, proof)
         return along
+
+    def prove(self, changed: Mapping[str, bytes]) -> None:
+        """See that what is generated with these files changes in copies alone, or raise what says why not."""
+        around = self.family.around
+        before = generated_with({}, self.family.set, around, renderer=self.renderer)
+        after = generated_with(changed, self.family.set, around, renderer=self.renderer)
+        if frames(before) != frames(after):
+            raise GitopsBackupError(MORE_THAN_IMAGES)
+        files = Edited(self.here.contents, self.edits)
+        for name, obj in after.items():
+            if obj != before[name]:
+                proven(
+                    self._rendered(before[name], self.here.contents),
+                    self._rendered(obj, files),
+                    copies=self.here.copies,
+                    again=partial(self._rendered, before[name], self.here.contents, again=True),
+                )
 
     def _rendered(self, obj: Object, contents: Identified, *, again: bool = False) -> list[Rendered]:
         application = self.family.project(obj)

@@ -140,3 +140,34 @@ def test_the_set_of_a_generated_application_is_named(branch: MemoryBranch, rende
         "spec.source.kustomize.images[0] of the live Application sets web=nginx:1.25;"
         " the ApplicationSet argocd/shop generates it, and is to be changed"
     )
+
+
+def test_another_set_that_reads_an_edited_file_holds_the_edit(
+    branch: MemoryBranch, renderer: Renderer
+) -> None:
+    """What it would generate is proven, too: here an Application that would say something else."""
+    other = _SET.replace(b"{name: shop}", b"{name: other}").replace(b'["web={{image}}"]', b"[]")
+    noted = b'metadata: {name: "{{name}}", annotations: {uses: "{{image}}"}}'
+    branch.files["other.yaml"] = other.replace(b'metadata: {name: "{{name}}"}', noted)
+    own = _family(branch, renderer)
+    sets = read_sets("other.yaml", branch.files["other.yaml"], namespace="argocd")
+    (twin,) = generate(
+        branch,
+        COMMIT,
+        sets,
+        manifests=branch.files,
+        clusters=(),
+        is_here=lambda *_: True,
+        renderer=renderer,
+    )
+    parts = [_part(own, "dev", "nginx:1.25"), _part(own, "test", "nginx:1.25")]
+    drafted = draft(branch, COMMIT, parts, renderer=renderer, families=[own, twin])
+    assert list(drafted.files) == ["set.yaml"]
+    (left,) = drafted.left
+    assert (left.change.application, left.reason) == ("argocd/dev", "ProofFailed")
+    assert left.message == (
+        "env/all.json, line 1, is read for the ApplicationSet argocd/other, too:"
+        " an Application that is generated would change in more than its values and images"
+    )
+    alone = draft(branch, COMMIT, parts, renderer=renderer, families=[own])
+    assert sorted(alone.files) == ["env/all.json", "set.yaml"]

@@ -44,6 +44,8 @@ from gitops_backup.sources.replacements import Refused, Replaced, Replacement
 Wanted = tuple[str, Replacement]
 """A replacement in what the Application of this name deploys."""
 
+MORE_THAN_IMAGES = "an Application that is generated would change in more than its values and images"
+
 _MOST_MARKED = 9_999
 _MOST_ALONE = 50
 """How many pieces, or replacements, are looked at one by one."""
@@ -89,6 +91,28 @@ def edit_set(site: SetSite, wanted: Sequence[Wanted], *, copies: Mapping[Referen
     except GitopsBackupError as error:
         message = f"what {site.set} generates cannot be shown to change in images alone: {error.message}"
         return SetResult(refused=_all(wanted, Reason.UNSUPPORTED_SOURCE, message))
+
+
+def generated_with(
+    changed: Mapping[str, bytes], own: ApplicationSet, around: Surroundings, *, renderer: Renderer
+) -> dict[str, Object]:
+    """The Applications that a set generates with other contents of files, by their names.
+
+    Raises a `GitopsBackupError` where that cannot be told.
+    """
+    if own.path in changed:
+        found = read_sets(own.path, changed[own.path], namespace=own.namespace)
+        own = next(each for each in found if each.position == own.position)
+    evaluation = evaluate(own, replace(around, contents={**around.contents, **changed}), renderer=renderer)
+    if evaluation.problems or evaluation.unread:
+        what = next(iter(evaluation.problems), "a file is not there").removeprefix(f"{own}: ")
+        raise _Unfit(Reason.UNSUPPORTED_SOURCE, what)
+    return {each.name: each.application for each in evaluation.generated}
+
+
+def frames(applications: Mapping[str, Object]) -> dict[str, object]:
+    """What of these Applications a change of images must leave as it is."""
+    return {name: frame_of(each) for name, each in applications.items()}
 
 
 class _Unfit(GitopsBackupError):
@@ -170,12 +194,9 @@ class _Editing:
 
     def _same_frames(self, pieces: Sequence[Piece]) -> bool:
         try:
-            return self._frames(self._marked(pieces)[1]) == self._frames(self.before)
+            return frames(self._marked(pieces)[1]) == frames(self.before)
         except GitopsBackupError:
             return False
-
-    def _frames(self, applications: Mapping[str, Object]) -> dict[str, object]:
-        return {name: frame_of(each) for name, each in applications.items()}
 
     def _marked(self, pieces: Sequence[Piece]) -> tuple[Marks, dict[str, Object]]:
         marks = Marks(self.site.around.contents.values())
@@ -187,16 +208,7 @@ class _Editing:
 
     def _evaluated(self, changed: Mapping[str, bytes]) -> dict[str, Object]:
         """The Applications that the set generates with other contents of files."""
-        own = self.site.set
-        if own.path in changed:
-            found = read_sets(own.path, changed[own.path], namespace=own.namespace)
-            own = next(each for each in found if each.position == own.position)
-        around = replace(self.site.around, contents={**self.site.around.contents, **changed})
-        evaluation = evaluate(own, around, renderer=self.site.renderer)
-        if evaluation.problems or evaluation.unread:
-            what = next(iter(evaluation.problems), "a file is not there").removeprefix(f"{own}: ")
-            raise _Unfit(Reason.UNSUPPORTED_SOURCE, what)
-        return {each.name: each.application for each in evaluation.generated}
+        return generated_with(changed, self.site.set, self.site.around, renderer=self.site.renderer)
 
     def _rendered(self, application: Object, *, again: bool = False) -> Sequence[Rendered]:
         return self.site.render(application, again)
@@ -316,9 +328,8 @@ class _Editing:
         if not names:
             return {}
         after = self._evaluated(self._changed(names))
-        if self._frames(after) != self._frames(self.before):
-            what = "an Application that is generated would change in more than its values and images"
-            raise _Unfit(Reason.PROOF_FAILED, what)
+        if frames(after) != frames(self.before):
+            raise _Unfit(Reason.PROOF_FAILED, MORE_THAN_IMAGES)
         changed = {name: each for name, each in after.items() if each != self.before[name]}
         for name, application in changed.items():
             before, now = self._rendered(self.before[name]), self._rendered(application)
