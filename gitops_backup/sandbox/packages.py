@@ -49,11 +49,11 @@ class Packages:
 
     def provide_gpg(self) -> None:
         """Make sure that gpg and its agent are on PATH. Raises `UsageError`."""
-        with locked(self.cache / "bin" / ".packages", waiting=self._somebody_installs):
-            missing = [name for name in ("gpg", "gpg-agent") if self._which(name) is None]
-            if missing:
-                self._prepare(missing)
-                self._install(missing)
+        self._provide_all("gpg", "gpg-agent")
+
+    def provide_c_compiler(self) -> None:
+        """Make sure that what is written in C can be built. Raises `UsageError`."""
+        self._provide_all("gcc", with_them=("libc6-dev",))
 
     def provide_redis(self) -> Path:
         """A program that is the Redis server when it is called `redis-server`. Raises `UsageError`."""
@@ -66,6 +66,14 @@ class Packages:
         if found is None:
             raise UsageError("redis-tools has no redis-check-rdb", hint="install redis-server by hand")
         return found
+
+    def _provide_all(self, *names: str, with_them: Sequence[str] = ()) -> None:
+        """Install those packages that are called as the programs are, where one is missing."""
+        with locked(self.cache / "bin" / ".packages", waiting=self._somebody_installs):
+            missing = [name for name in names if self._which(name) is None]
+            if missing:
+                self._prepare(missing)
+                self._install([*missing, *with_them])
 
     def _redis(self) -> Path | None:
         return next((path for name in _REDIS_NAMES if (path := self._which(name))), None)

@@ -178,6 +178,8 @@ if [ "$1" = download ]; then : > registry.deb; fi
     ]
     packages.provide_gpg()
     assert installed.read_text().splitlines()[-1] == "install -qq --no-install-recommends gpg gpg-agent"
+    packages.provide_c_compiler()
+    assert installed.read_text().splitlines()[-1] == "install -qq --no-install-recommends gcc libc6-dev"
 
 
 def test_gpg_is_installed_where_it_is_missing_alone(tmp_path: Path) -> None:
