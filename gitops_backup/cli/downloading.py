@@ -14,7 +14,6 @@ from gitops_backup.downloads.charts import Downloads
 from gitops_backup.downloads.credentials import DownloadCredentials
 from gitops_backup.downloads.fetching import Allowed, Fetcher
 from gitops_backup.downloads.store import Store
-from gitops_backup.errors import one_line
 from gitops_backup.proxies import Proxies
 from gitops_backup.registry.client import RegistryClient
 from gitops_backup.registry.cooldown import Cooldowns
@@ -22,7 +21,6 @@ from gitops_backup.registry.credentials import Authfile
 from gitops_backup.registry.failures import Side
 from gitops_backup.registry.transport import Transport
 from gitops_backup.settings import Settings
-from gitops_backup.sources.applications import normalised
 
 _SECONDS = 60.0
 _USER_AGENT = "gitops-backup"
@@ -80,6 +78,5 @@ class AllowedGit:
 
     def snapshot(self, url: str, revision: str) -> Readable:
         """A revision of a repository. Raises `Unavailable`."""
-        where = normalised(url)
-        self.allowed.check(where, f"the repository {one_line(where)}")
+        self.allowed.check_repository(url)
         return self.open_git().snapshot(url, revision)

@@ -44,12 +44,25 @@ class Allowed:
         except ValueError as error:
             message = f"{what} cannot be downloaded from {shown}: {one_line(str(error))}"
             raise Unavailable(Reason.DOWNLOAD_NOT_ALLOWED, message) from error
-        if not any(prefix.covers(asked) for prefix in self._prefixes):
+        if not self._covers(asked):
             raise Unavailable(
                 Reason.DOWNLOAD_NOT_ALLOWED,
                 f"{what} may not be downloaded: {shown} is below none of the setting {SETTING}",
                 hint=f"add {asked.origin}, or a path there, to {SETTING}",
             )
+
+    def check_repository(self, url: str) -> None:
+        """The same for a repository of Git, which goes by two names: with `.git` at its end, and without."""
+        where = normalised(url)
+        try:
+            asked = UrlPrefix.parse(f"{where}.git")
+        except ValueError:
+            asked = None
+        if asked is None or not self._covers(asked):
+            self.check(where, f"the repository {one_line(where)}")
+
+    def _covers(self, asked: UrlPrefix) -> bool:
+        return any(prefix.covers(asked) for prefix in self._prefixes)
 
 
 class Fetcher:
