@@ -25,7 +25,7 @@ from gitops_backup.sources.applicationsets.editing import (
     frames,
     generated_with,
 )
-from gitops_backup.sources.applicationsets.sets import Object
+from gitops_backup.sources.applicationsets.sets import Object, read_sets
 from gitops_backup.sources.rendered import Rendered
 from gitops_backup.sources.rendered_proof import NotExplained, proven
 from gitops_backup.sources.rendering import Renderer
@@ -145,9 +145,13 @@ class _FamilyEditing:
 
     def prove(self, changed: Mapping[str, bytes]) -> None:
         """See that what is generated with these files changes in copies alone, or raise what says why not."""
-        around = self.family.around
-        before = generated_with({}, self.family.set, around, renderer=self.renderer)
-        after = generated_with(changed, self.family.set, around, renderer=self.renderer)
+        own, around = self.family.set, self.family.around
+        if set(changed) == {own.path} and own in read_sets(
+            own.path, changed[own.path], namespace=own.namespace
+        ):
+            return  # something else in its file
+        before = generated_with({}, own, around, renderer=self.renderer)
+        after = generated_with(changed, own, around, renderer=self.renderer)
         if frames(before) != frames(after):
             raise GitopsBackupError(MORE_THAN_IMAGES)
         files = Edited(self.here.contents, self.edits)

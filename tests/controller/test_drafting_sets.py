@@ -1,15 +1,21 @@
 """Drafts where ApplicationSets say images of the Applications that they generate."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
+from gitops_backup.controller.contents import Contents
 from gitops_backup.controller.drafting import Draft, draft
+from gitops_backup.controller.evidence import Surroundings
+from gitops_backup.controller.families import SetDisturbed, check_family
 from gitops_backup.controller.generating import Family, generate
 from gitops_backup.controller.parts import Part
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.applicationsets.sets import read_sets
+from gitops_backup.sources.mounts import Mounts
 from gitops_backup.sources.rendering import Renderer
+from gitops_backup.sources.trees import Tree
 from tests.controller.cluster import workload
 from tests.controller.memory import COMMIT, MemoryBranch, manifest
 from tests.controller.test_drafting import part_of
@@ -171,3 +177,25 @@ def test_another_set_that_reads_an_edited_file_holds_the_edit(
     )
     alone = draft(branch, COMMIT, parts, renderer=renderer, families=[own])
     assert sorted(alone.files) == ["env/all.json", "set.yaml"]
+
+
+def test_a_set_that_cannot_be_evaluated_holds_edits_of_what_it_says_alone(renderer: Renderer) -> None:
+    """Not those of something else in its file."""
+    manifest = _SET.replace(b"  - list:", b"  - clusters: {}\n  - list:")
+    (own,) = read_sets("set.yaml", manifest, namespace="argocd")
+    branch = MemoryBranch({"set.yaml": manifest})
+    (family,) = generate(
+        branch,
+        COMMIT,
+        [own],
+        manifests=branch.files,
+        clusters=None,
+        is_here=lambda *_: True,
+        renderer=renderer,
+    )
+    tree = Tree({"set.yaml": "100644"})
+    contents = Contents(tuple, identify=lambda _: None, read=partial(branch.read, COMMIT))
+    here = Surroundings(tree, contents, Mounts(frozenset()), renderer)
+    check_family(family, here=here, edits={"set.yaml": manifest + b"---\nkind: Other\n"})
+    with pytest.raises(SetDisturbed, match="cluster"):
+        check_family(family, here=here, edits={"set.yaml": manifest.replace(b"nginx:1.25", b"nginx:1.26")})
