@@ -14,7 +14,6 @@ from gitops_backup.controller.evidence import Surroundings
 from gitops_backup.controller.generating import Family
 from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.parts import DueChange
-from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError
 from gitops_backup.sources.applicationsets.editing import (
@@ -23,11 +22,12 @@ from gitops_backup.sources.applicationsets.editing import (
     SetSite,
     edit_set,
     frames,
+    generated_by,
     generated_with,
 )
 from gitops_backup.sources.applicationsets.sets import Object, read_sets
 from gitops_backup.sources.rendered import Rendered
-from gitops_backup.sources.rendered_proof import NotExplained, proven
+from gitops_backup.sources.rendered_proof import NotExplained, Proven, proven
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import Refused, Replaced
 from gitops_backup.sources.shapes import render_source
@@ -75,7 +75,7 @@ def edit_family(
     if not result.replaced:
         return FamilyEdits(refused=refused, done=done)
     try:
-        along = editing.shown(result, here.copies)
+        along = editing.shown(result)
     except GitopsBackupError as error:
         difference = error.difference if isinstance(error, NotExplained) else ""
         for (name, replacement), change in wanted.items():
@@ -127,21 +127,16 @@ class _FamilyEditing:
         around = replace(self.family.around, contents=contents)
         return SetSite(self.family.set, around, self.renderer, render)
 
-    def shown(self, result: SetResult, copies: Mapping[Reference, str]) -> list[Along]:
+    def shown(self, result: SetResult) -> list[Along]:
         """What becomes of the set's Applications by all edits. Raises a `GitopsBackupError`."""
-        before = {each.name: each.application for each in self.family.evaluation.generated}
         after = Edited(self.here.contents, {**self.edits, **result.edits})
-        along: list[Along] = []
-        for name, obj in result.applications.items():
-            proof = proven(
-                self._rendered(before[name], self.here.contents),
-                self._rendered(obj, after),
-                copies=copies,
-                again=partial(self._rendered, before[name], self.here.contents, again=True),
-            )
-            member = next((key for key, each in self.family.members.items() if each == name), name)
-            along += along_of_proof(member, proof)
-        return along
+        before = {each.name: each.application for each in self.family.evaluation.generated}
+        names = {name: member for member, name in self.family.members.items()}
+        return [
+            along
+            for name, obj in result.applications.items()
+            for along in along_of_proof(names.get(name, name), self._proof(before[name], obj, after))
+        ]
 
     def prove(self, changed: Mapping[str, bytes]) -> None:
         """See that what is generated with these files changes in copies alone, or raise what says why not."""
@@ -150,19 +145,23 @@ class _FamilyEditing:
             own.path, changed[own.path], namespace=own.namespace
         ):
             return  # something else in its file
-        before = generated_with({}, own, around, renderer=self.renderer)
+        before = generated_by(own, self.family.evaluation)
         after = generated_with(changed, own, around, renderer=self.renderer)
         if frames(before) != frames(after):
             raise GitopsBackupError(MORE_THAN_IMAGES)
         files = Edited(self.here.contents, self.edits)
         for name, obj in after.items():
             if obj != before[name]:
-                proven(
-                    self._rendered(before[name], self.here.contents),
-                    self._rendered(obj, files),
-                    copies=self.here.copies,
-                    again=partial(self._rendered, before[name], self.here.contents, again=True),
-                )
+                self._proof(before[name], obj, files)
+
+    def _proof(self, before: Object, obj: Object, after: Identified) -> Proven:
+        """That an Application becomes another, with other contents of files, in copies alone."""
+        return proven(
+            self._rendered(before, self.here.contents),
+            self._rendered(obj, after),
+            copies=self.here.copies,
+            again=partial(self._rendered, before, self.here.contents, again=True),
+        )
 
     def _rendered(self, obj: Object, contents: Identified, *, again: bool = False) -> list[Rendered]:
         application = self.family.project(obj)

@@ -58,17 +58,24 @@ def branch() -> MemoryBranch:
     )
 
 
-def _family(branch: MemoryBranch, renderer: Renderer) -> Family:
-    sets = read_sets("set.yaml", branch.files["set.yaml"], namespace="argocd")
+def _evaluated(
+    branch: MemoryBranch, renderer: Renderer, path: str = "set.yaml", clusters: tuple[()] | None = ()
+) -> Family:
+    sets = read_sets(path, branch.files[path], namespace="argocd")
     (family,) = generate(
         branch,
         COMMIT,
         sets,
         manifests=branch.files,
-        clusters=(),
+        clusters=clusters,
         is_here=lambda *_: True,
         renderer=renderer,
     )
+    return family
+
+
+def _family(branch: MemoryBranch, renderer: Renderer) -> Family:
+    family = _evaluated(branch, renderer)
     names = [each.name for each in family.evaluation.generated]
     return replace(family, members={f"argocd/{name}": name for name in names})
 
@@ -156,16 +163,7 @@ def test_another_set_that_reads_an_edited_file_holds_the_edit(
     noted = b'metadata: {name: "{{name}}", annotations: {uses: "{{image}}"}}'
     branch.files["other.yaml"] = other.replace(b'metadata: {name: "{{name}}"}', noted)
     own = _family(branch, renderer)
-    sets = read_sets("other.yaml", branch.files["other.yaml"], namespace="argocd")
-    (twin,) = generate(
-        branch,
-        COMMIT,
-        sets,
-        manifests=branch.files,
-        clusters=(),
-        is_here=lambda *_: True,
-        renderer=renderer,
-    )
+    twin = _evaluated(branch, renderer, "other.yaml")
     parts = [_part(own, "dev", "nginx:1.25"), _part(own, "test", "nginx:1.25")]
     drafted = draft(branch, COMMIT, parts, renderer=renderer, families=[own, twin])
     assert list(drafted.files) == ["set.yaml"]
@@ -182,17 +180,8 @@ def test_another_set_that_reads_an_edited_file_holds_the_edit(
 def test_a_set_that_cannot_be_evaluated_holds_edits_of_what_it_says_alone(renderer: Renderer) -> None:
     """Not those of something else in its file."""
     manifest = _SET.replace(b"  - list:", b"  - clusters: {}\n  - list:")
-    (own,) = read_sets("set.yaml", manifest, namespace="argocd")
     branch = MemoryBranch({"set.yaml": manifest})
-    (family,) = generate(
-        branch,
-        COMMIT,
-        [own],
-        manifests=branch.files,
-        clusters=None,
-        is_here=lambda *_: True,
-        renderer=renderer,
-    )
+    family = _evaluated(branch, renderer, clusters=None)
     tree = Tree({"set.yaml": "100644"})
     contents = Contents(tuple, identify=lambda _: None, read=partial(branch.read, COMMIT))
     here = Surroundings(tree, contents, Mounts(frozenset()), renderer)

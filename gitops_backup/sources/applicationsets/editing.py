@@ -29,6 +29,7 @@ from gitops_backup.sources.applicationsets.pieces import (
 )
 from gitops_backup.sources.applicationsets.sets import (
     ApplicationSet,
+    Evaluation,
     Object,
     evaluate,
     read_sets,
@@ -103,7 +104,15 @@ def generated_with(
     if own.path in changed:
         found = read_sets(own.path, changed[own.path], namespace=own.namespace)
         own = next(each for each in found if each.position == own.position)
-    evaluation = evaluate(own, replace(around, contents={**around.contents, **changed}), renderer=renderer)
+    around = replace(around, contents={**around.contents, **changed})
+    return generated_by(own, evaluate(own, around, renderer=renderer))
+
+
+def generated_by(own: ApplicationSet, evaluation: Evaluation) -> dict[str, Object]:
+    """The Applications that a set was found to generate, by their names.
+
+    Raises a `GitopsBackupError` where that is not all that can be told of it.
+    """
     if evaluation.problems or evaluation.unread:
         what = next(iter(evaluation.problems), "a file is not there").removeprefix(f"{own}: ")
         raise _Unfit(Reason.UNSUPPORTED_SOURCE, what)
