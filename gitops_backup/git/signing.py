@@ -6,7 +6,7 @@ no key, option or agent of the machine's user has a part in it.
 
 The same commit gets the same signature wherever the kind of key allows it (all but ECDSA keys of SSH), so
 that a step that is taken twice makes the same commit. For that, an OpenPGP signature is dated as the commit
-is, unless the key was made only later.
+is, or as the key where that was made only later.
 """
 
 import contextlib
@@ -100,28 +100,26 @@ class OpenPgpSigner:
         self._environment = {"GNUPGHOME": str(home)}
         self._unlock = ["--passphrase-file", str(passphrase)] if passphrase is not None else []
         self._fingerprint = ""
+        self._complete = datetime.min.replace(tzinfo=UTC)
 
     def try_out(self) -> None:
         """Take the key in, and sign something. Raises `UsageError` where there is not one key in the file."""
         imported = self._gpg(["--import"], self._content)
         listed = self._gpg(["--list-secret-keys", "--with-colons"], b"")
-        fingerprints = _primary_fingerprints(listed.stdout.decode("utf-8", "replace"))
+        listing = listed.stdout.decode("utf-8", "replace")
+        fingerprints = _primary_fingerprints(listing)
         if len(fingerprints) != 1:
             seen = "no key that gpg takes" if not fingerprints else f"{len(fingerprints)} keys"
             why = f": {one_line(imported.stderr)}" if not fingerprints else ""
             raise UsageError(f"{self._key} holds {seen}, and one is needed{why}")
         self._fingerprint = fingerprints[0]
-        # not dated: a key that was made on another machine a moment ago may be of the future
-        _, signed_by = self._signed(b"trial", [])
+        self._complete = _completed(listing)
+        _, signed_by = self._signed(b"trial", datetime.now(UTC))
         self.key_ids = frozenset({self._fingerprint[-16:], signed_by[-16:]})
 
     def sign(self, commit: bytes, *, when: datetime) -> bytes:
         """See `Signer`."""
-        stamp = when.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
-        try:
-            return self._signed(commit, ["--faked-system-time", f"{stamp}!"])[0]
-        except SigningFailed:
-            return self._signed(commit, [])[0]
+        return self._signed(commit, when)[0]
 
     def close(self) -> None:
         """See `Signer`."""
@@ -129,9 +127,12 @@ class OpenPgpSigner:
         with contextlib.suppress(process.ProgramMissing, process.ProcessTimeout):
             process.run(["gpgconf", "--kill", "gpg-agent"], timeout=_SECONDS, env=self._environment)
 
-    def _signed(self, payload: bytes, options: Sequence[str]) -> tuple[bytes, str]:
+    def _signed(self, payload: bytes, when: datetime) -> tuple[bytes, str]:
+        # a key signs nothing before it was made, which may be now on a machine whose clock is ahead of ours
+        stamp = max(when, self._complete).astimezone(UTC).strftime("%Y%m%dT%H%M%S")
+        dated = ["--faked-system-time", f"{stamp}!"]
         signing = ["--local-user", self._fingerprint, "--armor", "--output", "-", "--detach-sign"]
-        done = self._gpg([*options, *self._unlock, *signing], payload)
+        done = self._gpg([*dated, *self._unlock, *signing], payload)
         signed_by = _SIGNED_BY.search(done.stderr)
         if done.returncode != 0 or signed_by is None:
             words = [line for line in done.stderr.splitlines() if line.startswith(b"gpg: ")]
@@ -190,3 +191,10 @@ def _primary_fingerprints(listing: str) -> list[str]:
             found.append(fields[9])
             kind = ""
     return found
+
+
+def _completed(listing: str) -> datetime:
+    """When the youngest part of the keys in gpg's listing was made: a key, a subkey or an owner's name."""
+    records = [line.split(":") for line in listing.splitlines()]
+    dates = (int(record[5]) for record in records if record[0] in ("sec", "ssb", "uid") and record[5])
+    return datetime.fromtimestamp(max(dates), UTC)

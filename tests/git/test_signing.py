@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,15 +106,17 @@ def test_a_key_with_a_passphrase_is_unlocked_by_a_file(
         assert "battery" not in str(caught.value)
 
 
+@pytest.mark.parametrize("age", [timedelta(), timedelta(days=1)], ids=["new", "older-than-the-key"])
 @pytest.mark.parametrize("kind", ["openpgp", "ssh"])
 def test_the_same_commit_is_made_again_by_another_process(
-    kind: str, short: Path, openpgp: OpenPgpKey, bare: BareRepository, open_store: OpenStore
+    kind: str, age: timedelta, short: Path, openpgp: OpenPgpKey, bare: BareRepository, open_store: OpenStore
 ) -> None:
     """A step that was taken before a crash is the same step after it: the signature is the same, too."""
     file = openpgp.file if kind == "openpgp" else OpenSshKey(short / "ssh").file
-    when, head = datetime.now(UTC), bare.commit(_FILES)
+    when, head = datetime.now(UTC) - age, bare.commit(_FILES)
     made = set()
     for name in ("one", "two"):
+        time.sleep(1)  # signatures are dated in whole seconds
         signer = open_signer(file, passphrase=None, folder=_private(short, name))
         branch = open_store(name, signer=signer).open(bare.url)
         branch.fetch()
@@ -139,7 +142,7 @@ def test_the_same_commit_twice_in_a_row_is_signed_once(
     assert first == second != other
 
 
-def test_a_commit_that_is_older_than_the_key_is_signed_as_of_now(
+def test_a_commit_that_is_older_than_the_key_is_signed_as_of_the_key(
     short: Path, openpgp: OpenPgpKey, bare: BareRepository, open_store: OpenStore
 ) -> None:
     """A push that had failed for long may be tried again with a new key."""
