@@ -20,19 +20,16 @@ from gitops_backup.domain.backups import (
     MOST_DIGESTS,
     MOST_NAMED_USERS,
     ConditionType,
-    Demand,
     DigestRecord,
     ImageBackup,
     Phase,
     Status,
-    Step,
-    next_step,
-    observed,
-    retry_in,
 )
+from gitops_backup.domain.demand import Demand, Step, next_step, observed
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.reasons import Reason
+from gitops_backup.domain.retries import retry_in
 from gitops_backup.registry.failures import CopyFailed, Side
 
 _QUIET_SECONDS = 15.0

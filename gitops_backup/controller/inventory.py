@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from gitops_backup.controller.journal import Journal
-from gitops_backup.domain.backups import MOST_DIGESTS, Demand, ImageBackup
+from gitops_backup.domain.backups import MOST_DIGESTS, ImageBackup
+from gitops_backup.domain.demand import Demand
 from gitops_backup.domain.images import InvalidReference, Reference
 from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.planning import Management

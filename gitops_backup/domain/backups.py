@@ -1,4 +1,4 @@
-"""ImageBackup: the record of one image's copy, and the next step that it calls for.
+"""ImageBackup: the record of one image's copy.
 
 An ImageBackup stands for an image as workloads write it. It fixes which digest its tag in the backup registry
 holds before anything is pushed; the write that does so carries the object's resourceVersion, and is what
@@ -7,8 +7,8 @@ the CustomResourceDefinition is generated from them.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
@@ -357,171 +357,7 @@ def _readable(status: Any) -> Status:
         return _readable({key: value for key, value in status.items() if key not in wrong} if wrong else {})
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """Who asks for an ImageBackup, as the cluster is now.
-
-    `sources` are the workloads in scope that name the source, `backups` those anywhere that name its backup,
-    `ignored` those out of scope that name the source; `running` are the digests that pods run of the source,
-    with the workloads that run them.
-    """
-
-    sources: tuple[WorkloadKey, ...] = ()
-    backups: tuple[WorkloadKey, ...] = ()
-    ignored: tuple[WorkloadKey, ...] = ()
-    running: Mapping[str, tuple[WorkloadKey, ...]] = field(default_factory=dict)
-
-    @property
-    def used(self) -> bool:
-        """Whether anybody needs the record."""
-        return bool(self.sources or self.backups)
-
-
-def observed(backup: ImageBackup, demand: Demand, *, name: Reference, now: datetime) -> Status:
-    """The status with what the cluster shows now: users, digests, rewrites, and since when it is unused.
-
-    `name` is the backup's name: where the status has another, below an earlier prefix, all that it says of
-    the copy is void. Rewrites of workloads that name neither the source nor the backup any more are dropped.
-    """
-    moved = backup.status.backup not in {None, str(name)}
-    status = Status(rewrites=backup.status.rewrites) if moved else backup.status
-    namers = {str(key) for key in (*demand.sources, *demand.backups, *demand.ignored)}
-    seen = status.model_copy(
-        update={
-            "phase": status.phase or Phase.PENDING,
-            "backup": str(name),
-            "users": Users(
-                count=len(demand.sources), first=tuple(str(k) for k in demand.sources[:MOST_NAMED_USERS])
-            ),
-            "unused_since": None if demand.used else status.unused_since or now,
-            "rewrites": tuple(r for r in status.rewrites if r.workload in namers),
-        }
-    )
-    rolled_out, reason, message = _rolled_out(seen, demand)
-    seen = seen.with_condition(
-        ConditionType.ROLLED_OUT,
-        rolled_out,
-        reason=reason,
-        message=message,
-        generation=backup.generation,
-        now=now,
-    )
-    return _with_tag_moved(seen, demand, generation=backup.generation, now=now)
-
-
-def _with_tag_moved(status: Status, demand: Demand, *, generation: int, now: datetime) -> Status:
-    """The status with the condition TagMoved, where there is, or was, something to say."""
-    others = sorted(set(demand.running) - {status.digest, *status.manifests}) if status.digest else []
-    if not others and status.condition(ConditionType.TAG_MOVED) is None:
-        return status
-    return status.with_condition(
-        ConditionType.TAG_MOVED,
-        bool(others),
-        reason="OtherDigestRuns" if others else "SameDigest",
-        message=f"{', '.join(others)} runs as well" if others else "what runs is what the backup holds",
-        generation=generation,
-        now=now,
-    )
-
-
 def _without_empty_lists(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_empty_lists(item) for key, item in value.items() if item != []}
     return [_without_empty_lists(item) for item in value] if isinstance(value, list) else value
-
-
-def _rolled_out(status: Status, demand: Demand) -> tuple[bool, str, str]:
-    if demand.sources:
-        return False, "SourceInUse", f"workloads that still name the source: {len(demand.sources)}"
-    unhealthy = sum(r.state != RewriteState.HEALTHY for r in status.rewrites)
-    if unhealthy:
-        return False, "RollingOut", f"rewritten containers that are not rolled out yet: {unhealthy}"
-    if not demand.backups:
-        return False, "Unused", "no workload names the source or the backup"
-    return True, "BackupInUse", f"workloads that name the backup: {len(demand.backups)}"
-
-
-class Step(StrEnum):
-    """What an ImageBackup calls for."""
-
-    COPY = "Copy"
-    KEEP = "Keep"
-    EXPIRE = "Expire"
-
-
-@dataclass(frozen=True, slots=True)
-class NextStep:
-    """The next step, and in how many seconds to look again if nothing happens before."""
-
-    step: Step
-    after: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """When a failed attempt is repeated: after `base` seconds, doubled each time, up to `most`.
-
-    `tries` is how often for the same reason in a row: never (0), once (1), or for ever (None).
-    """
-
-    base: float
-    most: float
-    tries: Literal[0, 1] | None = None
-
-
-_SOON = Backoff(base=5, most=300)
-_LATE = Backoff(base=300, most=3600)
-_NEVER = Backoff(base=0, most=0, tries=0)
-_LONGEST_RETRY_AFTER = 3600.0
-_BACKOFFS: Mapping[Reason, Backoff] = {
-    Reason.SOURCE_NOT_FOUND: _LATE,
-    Reason.SOURCE_AUTH_FAILED: _LATE,
-    Reason.DESTINATION_AUTH_FAILED: _LATE,
-    Reason.QUOTA_EXCEEDED: _LATE,
-    Reason.RATE_LIMITED: Backoff(base=60, most=3600),
-    Reason.DIGEST_MISMATCH: Backoff(base=5, most=5, tries=1),
-    Reason.PLATFORM_MISSING: _NEVER,
-    Reason.NAME_CONFLICT: Backoff(base=3600, most=3600),
-    Reason.INVALID_REFERENCE: _NEVER,
-}
-
-
-def retry_in(
-    reason: Reason, *, attempts: int, repeated: bool, retry_after: float | None, jitter: float
-) -> float | None:
-    """In how many seconds a copy that failed for this reason is tried again; None where it never is.
-
-    `attempts` counts those that failed for whatever reason, from 1, and `repeated` says that the one before
-    failed for this one; `retry_after` is the registry's own word, in seconds, of which an hour at the most is
-    believed; `jitter` is a random number from 0 to 1, which adds up to a fifth.
-    """
-    backoff = _BACKOFFS.get(reason, _SOON)
-    if backoff.tries == 0 or (backoff.tries == 1 and repeated):
-        return None
-    wait = min(backoff.base * 2.0 ** min(attempts - 1, 30), backoff.most)
-    named = min(retry_after or 0.0, _LONGEST_RETRY_AFTER)
-    # a registry that says when it wants to be asked again is taken at its word
-    wait = max(named, _SOON.base) if named and reason == Reason.RATE_LIMITED else max(wait, named)
-    return wait * (1 + jitter / 5)
-
-
-def next_step(backup: ImageBackup, demand: Demand, *, now: datetime, expiry: timedelta) -> NextStep:
-    """What to do with the ImageBackup now."""
-    status = backup.status
-    if not demand.used and status.unused_since is not None:
-        left = (expiry - (now - status.unused_since)).total_seconds()
-        return NextStep(Step.EXPIRE) if left <= 0 else NextStep(Step.KEEP, left)
-    if not demand.used:
-        return NextStep(Step.KEEP, expiry.total_seconds())
-    if not backup.verified or not all(_kept(backup, digest) for digest in demand.running):
-        if status.phase == Phase.FAILED and backup.outdated:
-            return NextStep(Step.COPY)
-        if status.phase == Phase.FAILED and status.next_attempt is None:
-            return NextStep(Step.KEEP)
-        left = (status.next_attempt - now).total_seconds() if status.next_attempt else 0.0
-        return NextStep(Step.COPY) if left <= 0 else NextStep(Step.KEEP, left)
-    return NextStep(Step.KEEP)
-
-
-def _kept(backup: ImageBackup, digest: str) -> bool:
-    return backup.covers([digest]) or any(r.digest == digest and r.verified for r in backup.status.digests)
