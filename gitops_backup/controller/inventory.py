@@ -5,16 +5,15 @@ queues need not know why.
 """
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from gitops_backup.controller.backup_index import BackupIndex
 from gitops_backup.controller.journal import Journal
 from gitops_backup.domain.backups import MOST_DIGESTS, ImageBackup
 from gitops_backup.domain.demand import Demand
 from gitops_backup.domain.images import InvalidReference, Reference
-from gitops_backup.domain.naming import object_name
 from gitops_backup.domain.planning import Management
 from gitops_backup.domain.policy import Namespaces, Policy, out_of_scope
 from gitops_backup.domain.workloads import Pod, Workload, WorkloadKey
@@ -37,43 +36,6 @@ class Concerned:
 
     workloads: frozenset[WorkloadKey] = frozenset()
     backups: frozenset[str] = frozenset()
-
-
-class _BackupIndex:
-    """The ImageBackups by name and by their backup's, and how many are verified in each repository.
-
-    One whose name is not the one that follows from its image is known by its name alone.
-    """
-
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-        self.by_name: dict[str, ImageBackup] = {}
-        self._by_backup: dict[Reference, str] = {}
-        self._repositories: Counter[str] = Counter()
-
-    def put(self, name: str, backup: ImageBackup | None) -> None:
-        old = self.by_name.pop(name, None)
-        if old is not None and old.well_named:
-            self._by_backup.pop(self._name_of(old), None)
-            self._repositories[self._name_of(old).name] -= old.verified
-        if backup is not None:
-            self.by_name[name] = backup
-        if backup is not None and backup.well_named:
-            self._by_backup[self._name_of(backup)] = name
-            self._repositories[self._name_of(backup).name] += backup.verified
-
-    def of_source(self, source: Reference) -> ImageBackup | None:
-        return self.by_name.get(object_name(source))
-
-    def of_backup(self, backup: Reference) -> ImageBackup | None:
-        name = self._by_backup.get(backup)
-        return self.by_name.get(name) if name is not None else None
-
-    def know_repository(self, backup: Reference) -> bool:
-        return self._repositories[backup.name] > 0
-
-    def _name_of(self, backup: ImageBackup) -> Reference:
-        return self._policy.naming.backup(backup.image)
 
 
 @dataclass(slots=True)
@@ -101,8 +63,7 @@ class Inventory:
         self._pod_owners: dict[ObjectKey, WorkloadKey] = {}
         self._users: dict[Reference, set[WorkloadKey]] = {}
         self._directives: dict[str, str] = {}
-        self._index = _BackupIndex(policy)
-        self._merged: dict[str, tuple[ImageBackup, int, ImageBackup]] = {}
+        self._index = BackupIndex(policy, journal)
         self._applications: dict[ObjectKey, tuple[Application, Management]] = {}
         self._parents: dict[ObjectKey, set[ObjectKey]] = {}
         self._parents_of_sets: dict[ObjectKey, set[ObjectKey]] = {}
@@ -173,12 +134,11 @@ class Inventory:
     def put_backup(self, name: str, backup: ImageBackup | None) -> Concerned:
         """An ImageBackup is as given now, or gone."""
         with self._lock:
-            old = self._index.by_name.get(name)
+            old = self._index.recorded(name)
             if old is not None and backup is not None and _older(backup, old):
                 return Concerned()  # the watch is behind what was written here
             self._index.put(name, backup)
             if backup is None:
-                self._merged.pop(name, None)
                 self._journal.drop(name)
             keys = {key for b in (old, backup) if b is not None for key in self._users_of(b)}
             if backup is not None and backup.well_named:
@@ -189,7 +149,7 @@ class Inventory:
     def update_backup(self, backup: ImageBackup) -> Concerned:
         """An ImageBackup was just written as given; one that is known to be gone stays gone."""
         with self._lock:
-            known = self._index.by_name.get(backup.name)
+            known = self._index.recorded(backup.name)
             if known is None or known.uid != backup.uid:
                 return Concerned()
             return self.put_backup(backup.name, backup)
@@ -298,12 +258,12 @@ class Inventory:
     def of_source(self, source: Reference) -> ImageBackup | None:
         """The ImageBackup whose object has this source's name, whatever source it records."""
         with self._lock:
-            return self._with_news(self._index.of_source(source))
+            return self._index.of_source(source)
 
     def of_backup(self, backup: Reference) -> ImageBackup | None:
         """The ImageBackup that stands for this backup."""
         with self._lock:
-            return self._with_news(self._index.of_backup(backup))
+            return self._index.of_backup(backup)
 
     def know_repository(self, backup: Reference) -> bool:
         """Whether any ImageBackup has a verified backup in this repository."""
@@ -321,17 +281,17 @@ class Inventory:
     def backup(self, name: str) -> ImageBackup | None:
         """One ImageBackup, with the journal's news in it."""
         with self._lock:
-            return self._with_news(self._index.by_name.get(name))
+            return self._index.get(name)
 
     def recorded(self, name: str) -> ImageBackup | None:
         """One ImageBackup as it is on record, without news."""
         with self._lock:
-            return self._index.by_name.get(name)
+            return self._index.recorded(name)
 
     def backup_names(self) -> list[str]:
         """The names of all ImageBackups, sorted."""
         with self._lock:
-            return sorted(self._index.by_name)
+            return self._index.names()
 
     def applications(self) -> list[Application]:
         """All Applications, sorted by key."""
@@ -390,25 +350,16 @@ class Inventory:
         workload = self._entries[key].workload
         return workload is not None and out_of_scope(workload, self.namespaces, self._policy) is None
 
-    def _with_news(self, backup: ImageBackup | None) -> ImageBackup | None:
-        if backup is None:
-            return None
-        version = self._journal.version(backup.name)
-        known = self._merged.get(backup.name)
-        if known is None or known[0] is not backup or known[1] != version:
-            known = self._merged[backup.name] = backup, version, self._journal.apply(backup)
-        return known[2]
-
     def _look(self, workload: Workload, images: tuple[tuple[str, Reference], ...]) -> None:
         for container, image in images:
-            backup = self._index.of_backup(image)
-            found = backup or self._index.of_source(image)
+            name = self._index.name_for(image)
+            found = self._index.recorded(name) if name is not None else None
             if found is not None and found.well_named:
                 self._journal.look(
                     found,
                     workload,
                     container=container,
-                    names_backup=backup is not None,
+                    names_backup=image == self._policy.naming.backup(found.image),
                     recorded=found.rewrite(workload.key, container),
                 )
 
@@ -465,9 +416,9 @@ class Inventory:
 
     def _names(self, images: Iterable[Reference]) -> Iterable[str]:
         for image in images:
-            found = self._index.of_backup(image) or self._index.of_source(image)
-            if found is not None:
-                yield found.name
+            name = self._index.name_for(image)
+            if name is not None:
+                yield name
 
     def _users_of(self, backup: ImageBackup) -> set[WorkloadKey]:
         name = self._policy.naming.backup(backup.image)
