@@ -21,6 +21,7 @@ RUN go install -trimpath -ldflags="-s -w \
       -X helm.sh/helm/v3/internal/version.version=v3.22.0 \
       -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 \
       -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37" helm.sh/helm/v3/cmd/helm@v3.22.0
+RUN go install -trimpath -ldflags="-s -w" github.com/google/go-jsonnet/cmd/jsonnet@v0.22.0
 
 FROM docker.io/library/python:3.11-slim-bookworm
 RUN apt-get update \
@@ -28,7 +29,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* \
  && groupadd --gid 65532 gitops-backup \
  && useradd --uid 65532 --gid 65532 --home-dir /var/cache/gitops-backup --create-home --shell /usr/sbin/nologin gitops-backup
-COPY --from=renderers /out/kustomize /out/helm /usr/local/bin/
+COPY --from=renderers /out/kustomize /out/helm /out/jsonnet /usr/local/bin/
 COPY --from=build /opt/gitops-backup /opt/gitops-backup
 ENV PATH=/opt/gitops-backup/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 65532:65532

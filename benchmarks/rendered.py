@@ -39,7 +39,7 @@ from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.sandbox.binaries import Binaries
 from gitops_backup.sandbox.cache import cache_folder
 from gitops_backup.sandbox.githost import BRANCH
-from gitops_backup.sources.rendering import Files, HelmOptions, Renderer
+from gitops_backup.sources.rendering import Files, HelmOptions, JsonnetOptions, Renderer
 
 _APPLICATIONS = 2000
 _COMMITS = 3
@@ -130,6 +130,9 @@ class _Noting:
     def helm(self, files: Files, folder: str, options: HelmOptions, *, again: bool = False) -> bytes:
         self._note("helm", options.release, _Ask(files, folder, options))
         return self._renderer.helm(files, folder, options, again=again)
+
+    def jsonnet(self, files: Files, path: str, options: JsonnetOptions, *, again: bool = False) -> bytes:
+        return self._renderer.jsonnet(files, path, options, again=again)
 
     def _note(self, program: str, who: str, ask: _Ask) -> None:
         with self._lock:

@@ -180,6 +180,8 @@ class Settings(BaseModel):
     """The program that renders kustomizations; by default the one of this name on PATH."""
     helm: Path | None = None
     """The program that renders Helm charts; by default the one of this name on PATH."""
+    jsonnet: Path | None = None
+    """The program that evaluates jsonnet, that of go-jsonnet; by default the one of this name on PATH."""
     cache: Path = Field(default_factory=lambda: user_cache_path("gitops-backup"))
     """The folder for what can be made again: clones of repositories, the sandbox's programs."""
     listen: str = "0.0.0.0"  # noqa: S104, a pod's probes come from outside of it

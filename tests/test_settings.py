@@ -218,6 +218,7 @@ WRONG: dict[str, list[Any]] = {
     "git_timeout": [0, 3601],
     "kustomize": [5, []],
     "helm": [5, []],
+    "jsonnet": [5, []],
     "cache": [5, None],
     "listen": [5],
     "probes_port": [-1, 65536, "http"],

@@ -246,14 +246,22 @@ def locations_of(settings: Settings) -> Locations:
 
 @contextmanager
 def open_renderer(settings: Settings, cancel: threading.Event) -> Iterator[Renderer]:
-    """What renders kustomizations and charts; a program that is missing is a reason where it is needed."""
+    """What renders kustomizations, charts and jsonnet; a missing program is a reason where it is needed."""
     programs = {
         name: _executable(name, given)
-        for name, given in (("kustomize", settings.kustomize), ("helm", settings.helm))
+        for name, given in (
+            ("kustomize", settings.kustomize),
+            ("helm", settings.helm),
+            ("jsonnet", settings.jsonnet),
+        )
     }
     with temporary_folder() as scratch:
         renderer = LocalRenderer(
-            scratch=scratch, kustomize=programs["kustomize"], helm=programs["helm"], cancel=cancel
+            scratch=scratch,
+            kustomize=programs["kustomize"],
+            helm=programs["helm"],
+            jsonnet=programs["jsonnet"],
+            cancel=cancel,
         )
         yield CachingRenderer(renderer, version=str(programs))
 

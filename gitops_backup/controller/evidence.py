@@ -21,7 +21,7 @@ from gitops_backup.errors import GitopsBackupError
 from gitops_backup.rendering.program import RenderTimedOut
 from gitops_backup.sources.mounts import Mounts, Problem
 from gitops_backup.sources.places import Place
-from gitops_backup.sources.rendering import Files, HelmOptions, Renderer, RenderFailed
+from gitops_backup.sources.rendering import Files, HelmOptions, JsonnetOptions, Renderer, RenderFailed
 from gitops_backup.sources.trees import Entry, Tree
 
 _OfMounts: TypeAlias = tuple[str, Place | frozenset[Place]]
@@ -267,6 +267,9 @@ class _SeenRenderer:
 
     def helm(self, files: Files, folder: str, options: HelmOptions, *, again: bool = False) -> bytes:
         return self._seen(partial(self._renderer.helm, files, folder, options), again)
+
+    def jsonnet(self, files: Files, path: str, options: JsonnetOptions, *, again: bool = False) -> bytes:
+        return self._seen(partial(self._renderer.jsonnet, files, path, options), again)
 
     def _seen(self, render: Callable[..., bytes], again: bool) -> bytes:
         self._asked.rendered_again |= again

@@ -8,10 +8,11 @@ import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import astuple
 from hashlib import sha256
 
 from gitops_backup.rendering.program import RenderTimedOut
-from gitops_backup.sources.rendering import Files, HelmOptions, Renderer, RenderFailed
+from gitops_backup.sources.rendering import Files, HelmOptions, JsonnetOptions, Renderer, RenderFailed
 
 LARGEST = 64 * 1024 * 1024
 _FAST = 1
@@ -43,9 +44,14 @@ class CachingRenderer:
         key = self._key("helm", folder, options, files)
         return self._rendered(key, again, lambda: self._renderer.helm(files, folder, options, again=again))
 
-    def _key(self, method: str, folder: str, options: HelmOptions | None, files: Files) -> bytes:
+    def jsonnet(self, files: Files, path: str, options: JsonnetOptions, *, again: bool = False) -> bytes:
+        """What the program at a path of these files evaluates to, as JSON. Raises `RenderFailed`."""
+        key = self._key("jsonnet", path, astuple(options), files)
+        return self._rendered(key, again, lambda: self._renderer.jsonnet(files, path, options, again=again))
+
+    def _key(self, method: str, path: str, options: object, files: Files) -> bytes:
         parts = [(path, sha256(content).hexdigest()) for path, content in sorted(files.items())]
-        asked = repr((self._version, method, folder, options, parts))
+        asked = repr((self._version, method, path, options, parts))
         return sha256(asked.encode("utf-8", "surrogateescape")).digest()
 
     def _rendered(self, key: bytes, again: bool, render: Callable[[], bytes]) -> bytes:

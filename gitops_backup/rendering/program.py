@@ -45,8 +45,8 @@ class RenderTimedOut(RenderFailed):
 class Program:
     """A program at `path`, which is copied into the folder `scratch`; that is for this object alone.
 
-    `name` stands in messages; `version` is what the program says of itself. `ways` are the ways to shut it in
-    that may be tried. Raises `ProgramMissing` where it cannot be run at all.
+    `name` stands in messages; `version` is what the program says when it gets the argument `asking`. `ways`
+    are the ways to shut it in that may be tried. Raises `ProgramMissing` where it cannot be run at all.
     """
 
     def __init__(
@@ -58,8 +58,10 @@ class Program:
         limits: Limits | None = None,
         cancel: threading.Event | None = None,
         ways: Sequence[Way] = tuple(Way),
+        asking: str = "version",
     ) -> None:
         self.name = name
+        self._asking = asking
         self._limits = limits or Limits()
         self._cancel = cancel
         self._scratch = scratch.resolve()
@@ -98,7 +100,7 @@ class Program:
                 continue
             with tempfile.TemporaryDirectory(dir=self._runs) as folder:
                 try:
-                    version = self._ran(shell, ["version"], Path(folder), seen="/")
+                    version = self._ran(shell, [self._asking], Path(folder), seen="/")
                 except RenderFailed:
                     continue
                 return shell, one_line(version)

@@ -1,9 +1,10 @@
-"""Rendering with the programs that are installed here: kustomize and Helm.
+"""Rendering with the programs that are installed here: kustomize, Helm and jsonnet.
 
 kustomize is run as Argo CD runs it, with its defaults: no helm, no exec functions, no plugins, and files from
 within the kustomization's folder alone (its flags `--enable-helm`, `--enable-exec`, `--enable-alpha-plugins`
 and `--load-restrictor`). It would follow folders and URLs anywhere, so before it is run, everything that is
-referred to has to be among the files that it is given; that holds where it cannot be shut in, too.
+referred to has to be among the files that it is given; that holds where it cannot be shut in, too. So it does
+for what jsonnet imports.
 """
 
 import threading
@@ -12,16 +13,17 @@ from pathlib import Path
 
 from gitops_backup.process import ProgramMissing
 from gitops_backup.rendering.helm import files_for_helm, helm_arguments
+from gitops_backup.rendering.jsonnet import files_for_jsonnet, jsonnet_arguments
 from gitops_backup.rendering.limits import Limits
 from gitops_backup.rendering.program import Program, Way
 from gitops_backup.sources.kustomize.closure import closure_of
 from gitops_backup.sources.kustomize.options import KustomizeOptions
-from gitops_backup.sources.rendering import Files, HelmOptions, RenderFailed
+from gitops_backup.sources.rendering import Files, HelmOptions, JsonnetOptions, RenderFailed
 from gitops_backup.sources.trees import Tree
 
 
 class LocalRenderer:
-    """Renders by running kustomize and Helm; the paths of their programs, or None where they are missing.
+    """Renders by running these programs; their paths, or None where they are missing.
 
     `scratch` is a folder for this object alone, which its owner removes. A program is run for the first time
     when it is needed; `ways` are the ways to shut it in that may be tried. Threads may share it.
@@ -33,11 +35,12 @@ class LocalRenderer:
         scratch: Path,
         kustomize: Path | None = None,
         helm: Path | None = None,
+        jsonnet: Path | None = None,
         limits: Limits | None = None,
         cancel: threading.Event | None = None,
         ways: Sequence[Way] = tuple(Way),
     ) -> None:
-        self._paths = {"kustomize": kustomize, "helm": helm}
+        self._paths = {"kustomize": kustomize, "helm": helm, "jsonnet": jsonnet}
         self._scratch = scratch
         self._limits = limits
         self._cancel = cancel
@@ -67,6 +70,13 @@ class LocalRenderer:
             files_for_helm(files, options), lambda root: helm_arguments(root, folder, options)
         )
 
+    def jsonnet(self, files: Files, path: str, options: JsonnetOptions, *, again: bool = False) -> bytes:
+        """What the program at a path of these files evaluates to, as JSON. Raises `RenderFailed`."""
+        program = self._program("jsonnet")
+        return program.render(
+            files_for_jsonnet(files, options), lambda root: jsonnet_arguments(root, path, options)
+        )
+
     def _program(self, name: str) -> Program:
         with self._lock:
             if name not in self._programs:
@@ -81,6 +91,7 @@ class LocalRenderer:
                         limits=self._limits,
                         cancel=self._cancel,
                         ways=self._ways,
+                        asking="--version" if name == "jsonnet" else "version",
                     )
                 except ProgramMissing as error:
                     raise RenderFailed(error.message, hint=error.hint) from error

@@ -109,6 +109,13 @@ BUILDABLE = {
             "sigs.k8s.io/kustomize/kustomize/v5",
         ),
         _helm(),
+        # the version of the library that Argo CD evaluates jsonnet with
+        GoProgram(
+            "jsonnet",
+            "github.com/google/go-jsonnet",
+            "v0.22.0",
+            "github.com/google/go-jsonnet/cmd/jsonnet",
+        ),
         GoProgram("kwok", "sigs.k8s.io/kwok", "v0.8.0", "sigs.k8s.io/kwok/cmd/kwok"),
         GoProgram(
             "argocd",

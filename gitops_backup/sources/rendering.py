@@ -1,11 +1,11 @@
-"""What a renderer is asked for: kustomize and Helm, handed in by whoever can run them.
+"""What a renderer is asked for: kustomize, Helm and jsonnet, handed in by whoever can run them.
 
 A shape of source decides nothing by guessing which value feeds which container: it changes a candidate, lets
 the renderer render, and looks at what comes out. Renderers see files alone, those that they are given.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from gitops_backup.errors import GitopsBackupError
@@ -56,6 +56,32 @@ class HelmOptions:
     api_versions: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A text that a program of jsonnet is given, or, with `code`, what that evaluates to.
+
+    The name has no `=`, and no `-` in front.
+    """
+
+    name: str
+    value: str = field(repr=False)
+    code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JsonnetOptions:
+    """How a program of jsonnet is evaluated.
+
+    `libraries` are folders of the files in which imports are looked for, the last one first, after the folder
+    of the file that imports. `variables` are its external variables, `arguments` those of the function that
+    it is then.
+    """
+
+    libraries: tuple[str, ...] = ()
+    variables: tuple[Variable, ...] = ()
+    arguments: tuple[Variable, ...] = ()
+
+
 class Renderer(Protocol):
     """Renders what it is given, and nothing else; the same for the same input, but for what is random.
 
@@ -68,3 +94,6 @@ class Renderer(Protocol):
 
     def helm(self, files: Files, folder: str, options: HelmOptions, *, again: bool = False) -> bytes:
         """What `helm template` makes of the chart in a folder of these files."""
+
+    def jsonnet(self, files: Files, path: str, options: JsonnetOptions, *, again: bool = False) -> bytes:
+        """What the program at a path of these files evaluates to, as JSON."""

@@ -23,7 +23,7 @@ from gitops_backup.sources.applications import Application
 from gitops_backup.sources.discovery import discover
 from gitops_backup.sources.mounts import Mounts
 from gitops_backup.sources.places import Place
-from gitops_backup.sources.rendering import Files, HelmOptions, Renderer
+from gitops_backup.sources.rendering import Files, HelmOptions, JsonnetOptions, Renderer
 from gitops_backup.sources.trees import Tree
 from tests.controller.cluster import application, source, workload
 from tests.controller.memory import COMMIT, LARGEST, MemoryBranch, MemoryEntry, manifest
@@ -209,6 +209,10 @@ class _Counting:
     def helm(self, files: Files, folder: str, options: HelmOptions, *, again: bool = False) -> bytes:
         self._note()
         return self._renderer.helm(files, folder, options, again=again)
+
+    def jsonnet(self, files: Files, path: str, options: JsonnetOptions, *, again: bool = False) -> bytes:
+        self._note()
+        return self._renderer.jsonnet(files, path, options, again=again)
 
     def _note(self) -> None:
         self.count += 1

@@ -9,7 +9,7 @@ from gitops_backup.sandbox.build import BUILDABLE
 _DOCKERFILE = (Path(__file__).resolve().parents[2] / "Dockerfile").read_text()
 
 
-@pytest.mark.parametrize("name", ["kustomize", "helm"])
+@pytest.mark.parametrize("name", ["kustomize", "helm", "jsonnet"])
 def test_it_renders_with_what_the_tests_render_with(name: str) -> None:
     """The same versions, built in the same way."""
     program = BUILDABLE[name]

@@ -35,6 +35,18 @@ def helm_renderer(helm: Path, tmp_path_factory: pytest.TempPathFactory) -> Local
 
 
 @pytest.fixture(scope="session")
+def jsonnet(pytestconfig: pytest.Config) -> Path:
+    """A real jsonnet."""
+    return provided("jsonnet", pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def jsonnet_renderer(jsonnet: Path, tmp_path_factory: pytest.TempPathFactory) -> LocalRenderer:
+    """A renderer that runs the real jsonnet."""
+    return LocalRenderer(jsonnet=jsonnet, scratch=tmp_path_factory.mktemp("renderer"))
+
+
+@pytest.fixture(scope="session")
 def both_renderers(helm: Path, kustomize: Path, tmp_path_factory: pytest.TempPathFactory) -> LocalRenderer:
     """A renderer that runs both programs."""
     return LocalRenderer(helm=helm, kustomize=kustomize, scratch=tmp_path_factory.mktemp("renderer"))

@@ -6,7 +6,7 @@ import pytest
 
 from gitops_backup.rendering.cache import CachingRenderer
 from gitops_backup.rendering.program import RenderTimedOut
-from gitops_backup.sources.rendering import Files, HelmOptions, RenderFailed
+from gitops_backup.sources.rendering import Files, HelmOptions, JsonnetOptions, RenderFailed, Variable
 
 HELM = HelmOptions(release="web", namespace="shop")
 
@@ -31,6 +31,11 @@ class Counting:
         self.asked.append(f"helm {folder} {options.release} {sorted(files)}{' again' if again else ''}")
         return f"{len(self.asked)}".encode()
 
+    def jsonnet(self, files: Files, path: str, options: JsonnetOptions, *, again: bool = False) -> bytes:
+        """Which rendering this is."""
+        self.asked.append(f"jsonnet {path}{' again' if again else ''}")
+        return f"{len(self.asked)}".encode()
+
 
 def test_the_same_is_rendered_once() -> None:
     """The order of files is no difference."""
@@ -52,6 +57,10 @@ def test_whatever_differs_is_rendered() -> None:
     cache.helm({"a": b"1"}, "a", HELM)
     cache.helm({"a": b"1"}, "a", HelmOptions(release="other", namespace="shop"))
     assert len(counting.asked) == 8
+    for value in ("1", "2", "1"):
+        cache.jsonnet({"a": b"1"}, "a", JsonnetOptions(variables=(Variable("x", value),)))
+    cache.jsonnet({"a": b"1"}, "a", JsonnetOptions(arguments=(Variable("x", "1"),)))
+    assert counting.asked[8:] == ["jsonnet a"] * 3
 
 
 def test_a_rendering_can_be_asked_for_again() -> None:

@@ -7,7 +7,7 @@ from gitops_backup.domain.images import Reference
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.mounts import Mounts, folder_for
 from gitops_backup.sources.places import Place
-from gitops_backup.sources.rendering import Files, HelmOptions, Renderer
+from gitops_backup.sources.rendering import Files, HelmOptions, JsonnetOptions, Renderer
 from gitops_backup.sources.replacements import Replacement, ShapeResult
 from gitops_backup.sources.shapes import edit_source, files_to_read
 from gitops_backup.sources.trees import Tree
@@ -30,6 +30,10 @@ class Counting:
         """What the renderer makes of it."""
         self.count += 1
         return self._renderer.helm(files, folder, options, again=again)
+
+    def jsonnet(self, files: Files, path: str, options: JsonnetOptions, *, again: bool = False) -> bytes:
+        """What the renderer makes of it."""
+        raise AssertionError
 
 
 def application(helm: Mapping[str, Any] | None = None, *, path: str = "app") -> Application:

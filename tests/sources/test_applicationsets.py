@@ -282,5 +282,10 @@ class _Counting:
         self.count += 1
         return self._renderer.helm(*asked, **more)
 
+    def jsonnet(self, *asked: Any, **more: Any) -> bytes:
+        """What jsonnet makes."""
+        self.count += 1
+        return self._renderer.jsonnet(*asked, **more)
+
 
 _NONE = LocalRenderer(scratch=Path("/nonexistent"))

@@ -15,7 +15,7 @@ from gitops_backup.sources.applications import Application
 from gitops_backup.sources.kustomize.editing import edit_kustomization
 from gitops_backup.sources.kustomize.kustomizations import FILE_NAMES, Kustomization, in_flow_style
 from gitops_backup.sources.kustomize.options import KustomizeOptions, applied, effective_images
-from gitops_backup.sources.rendering import Files, HelmOptions, Renderer, RenderFailed
+from gitops_backup.sources.rendering import Files, HelmOptions, JsonnetOptions, Renderer, RenderFailed
 from gitops_backup.sources.replacements import ShapeResult
 from tests.sources.kustomizing import edited, of, site_of, tree_of, workload
 from tests.sources.overlays import DIGEST
@@ -79,6 +79,10 @@ class Counting:
     def helm(self, files: Files, folder: str, options: HelmOptions, *, again: bool = False) -> bytes:
         """Nothing here has to do with Helm."""
         raise RenderFailed("no charts")
+
+    def jsonnet(self, files: Files, path: str, options: JsonnetOptions, *, again: bool = False) -> bytes:
+        """Nor with jsonnet."""
+        raise RenderFailed("no programs")
 
 
 def test_two_renderings_are_enough_without_entries(renderer: LocalRenderer) -> None:
@@ -286,6 +290,10 @@ class Same:
         return self.output
 
     def helm(self, files: Files, folder: str, options: HelmOptions, *, again: bool = False) -> bytes:
+        """The same."""
+        return self.output
+
+    def jsonnet(self, files: Files, path: str, options: JsonnetOptions, *, again: bool = False) -> bytes:
         """The same."""
         return self.output
 
