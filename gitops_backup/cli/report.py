@@ -30,9 +30,10 @@ from gitops_backup.domain.policy import Mode, Policy
 from gitops_backup.domain.workloads import Kind, WorkloadKey
 from gitops_backup.errors import GitopsBackupError, UsageError
 from gitops_backup.report.changes import render_changes
+from gitops_backup.report.compiling import ContainerKey, Obstacle, report_of
 from gitops_backup.report.junit import render_junit
 from gitops_backup.report.markdown import render_markdown
-from gitops_backup.report.model import AlongReport, ContainerKey, FileReport, Obstacle, Place, Report
+from gitops_backup.report.model import AlongReport, FileReport, Place, Report
 from gitops_backup.report.renovate import render_renovate
 from gitops_backup.report.sarif import render_sarif
 from gitops_backup.report.table import render
@@ -180,7 +181,7 @@ def _report(
             now=datetime.now(UTC),
             signing_keys=policy.signing_keys,
         )
-    return Report.of(
+    return report_of(
         plan,
         policy=policy,
         backups=inventory,
@@ -218,7 +219,7 @@ def _offline_report(
         check_registry=check_registry,
         tell=partial(click.echo, err=True),
     )
-    return Report.of(
+    return report_of(
         foreseen.plan,
         policy=policy,
         backups=foreseen.inventory,

@@ -238,3 +238,21 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "Look at the Application's repoURL, chart and targetRevision.",
     ),
 }
+
+OUT_OF_SCOPE = frozenset({Reason.RESTRICTED_NAMESPACE, Reason.IGNORED, Reason.DELETING})
+"""Why a workload is none of ours."""
+
+PASSING = frozenset(
+    {
+        Reason.BACKUP_PENDING,
+        Reason.NOT_READY,
+        Reason.ROLLING_OUT,
+        Reason.AWAITING_SYNC,
+        Reason.AWAITING_RELEASE,
+        Reason.AWAITING_MERGE,
+        Reason.RATE_LIMITED,
+        Reason.SOURCE_UNAVAILABLE,
+        Reason.DESTINATION_UNAVAILABLE,
+    }
+)
+"""What ends by itself, or by what somebody does anyway."""

@@ -9,7 +9,8 @@ from gitops_backup.domain.planning import plan
 from gitops_backup.domain.policy import Mode, Policy
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import Workload
-from gitops_backup.report.model import AlongReport, ContainerKey, Obstacle, Place, Report
+from gitops_backup.report.compiling import ContainerKey, Obstacle, report_of
+from gitops_backup.report.model import AlongReport, Place, Report
 from gitops_backup.sources.applications import Application
 from tests.controller.cluster import application, inventory, policy, source
 
@@ -29,7 +30,7 @@ def report(
     """The report of a cluster that has these; `places` and `obstacles` are of workloads' first containers."""
     known = inventory(*things, rules=rules)
     keys = {w.key.name: _first(w, known) for w in things if isinstance(w, Workload)}
-    return Report.of(
+    return report_of(
         plan(known, rules),
         policy=rules,
         backups=known,
