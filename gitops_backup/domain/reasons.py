@@ -179,7 +179,7 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.SHARED_SCALAR: Explanation(
         "The text that names the image is used for something else as well, which must not change with it.",
-        "Give the image a key of its own, or write it out at each place that uses the anchor.",
+        "Give the image a key (in kustomize a name) of its own, or write it out where an anchor is used.",
     ),
     Reason.PROOF_FAILED: Explanation(
         "With the edit, the file or what is rendered of it would differ in more than its images.",

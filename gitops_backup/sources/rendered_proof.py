@@ -27,6 +27,7 @@ from gitops_backup.sources.rendered import (
 )
 from gitops_backup.sources.rendered_diff import rendered_diff
 from gitops_backup.sources.replacements import ObjectId, Refused, Replacement
+from gitops_backup.sources.uncopied import uncopied
 
 
 class NotExplained(GitopsBackupError):
@@ -140,11 +141,10 @@ def _copied(image: RenderedImage, change: Difference, copies: Mapping[Reference,
     except InvalidReference:
         copy = None
     if copy is None:
-        what = (
-            f"{one_line(image.text)} of {image.workload}, container {one_line(image.container)}, would change"
-        )
-        message = f"{what}, too, and there is no verified copy of it yet"
-        raise NotExplained(Reason.BACKUP_PENDING, message, difference=rendered_diff([change]))
+        what = f"{one_line(image.text)} of {image.workload}, container {one_line(image.container)}"
+        reason, why = uncopied(image.workload)
+        message = f"with it would change {what}, {why}"
+        raise NotExplained(reason, message, difference=rendered_diff([change]))
     if not isinstance(change.after, str) or not means(change.after, Reference.parse(copy)):
         message = f"expected {copy} in place of the image, but {change}"
         raise NotExplained(Reason.PROOF_FAILED, message, difference=rendered_diff([change]))

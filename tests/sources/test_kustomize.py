@@ -150,16 +150,18 @@ def test_options_are_not_written_to_git(renderer: LocalRenderer) -> None:
 IMAGES = "images:\n- name: nginx\n  newName: bak.example/m/library_nginx\n"
 
 
-def test_another_workload_on_another_version_waits(renderer: LocalRenderer) -> None:
-    """An entry is for a name, whatever the version: all that it sets has to be copied."""
+def test_another_workload_on_another_version_has_to_be_copied(renderer: LocalRenderer) -> None:
+    """An entry is for a name, whatever the version; what nobody will ever copy is not waited for."""
     files = PLAIN | {
         K: "resources: [web.yaml, db.yaml]\nimages:\n- name: nginx\n  newName: nginx\n",
         "app/db.yaml": workload("nginx:1.24", kind="StatefulSet", name="db"),
     }
-    what = (
-        "nginx:1.24 of StatefulSet shop/db, container web, would change, too, and there is no verified copy"
-    )
-    assert reasons(edited(files, renderer)) == [(Reason.BACKUP_PENDING, f"{K}, line 3: {what} of it yet")]
+    what = f"{K}, line 3: with it would change nginx:1.24 of %s shop/db, container web, of which there is no"
+    never = f"{what % 'StatefulSet'} verified copy: only images of Deployments and DaemonSets are copied"
+    assert reasons(edited(files, renderer)) == [(Reason.SHARED_SCALAR, never)]
+    waits = files | {"app/db.yaml": workload("nginx:1.24", kind="DaemonSet", name="db")}
+    expected = (Reason.BACKUP_PENDING, f"{what % 'DaemonSet'} verified copy yet")
+    assert reasons(edited(waits, renderer)) == [expected]
     copies = {"nginx:1.24": "bak.example/m/library_nginx:1.24"}
     result = edited(files, renderer, copies=copies)
     assert [(use.workload, use.before, use.now) for use in result.replaced[0].also] == [

@@ -89,8 +89,8 @@ def test_images_become_their_copies() -> None:
             web("bak.example/m/library_redis:7"),
             Reason.BACKUP_PENDING,
             (
-                "redis:7 of Deployment shop/web, container web, would change, too, "
-                "and there is no verified copy of it yet"
+                "with it would change redis:7 of Deployment shop/web, container web, "
+                "of which there is no verified copy yet"
             ),
         ),
         (
@@ -126,7 +126,7 @@ def test_images_become_their_copies() -> None:
             web("'?'"),
             web(NEW),
             Reason.BACKUP_PENDING,
-            "? of Deployment shop/web, container web, would change",
+            "with it would change ? of Deployment shop/web, container web, of which",
         ),
         (web(OLD), web("[]"), Reason.PROOF_FAILED, f"expected {NEW} in place of the image, but Deployment"),
     ],

@@ -41,6 +41,7 @@ from gitops_backup.sources.rendered import Rendered, RenderedImage, images_of
 from gitops_backup.sources.rendered_proof import NotExplained, asked, proven
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import Refused, Replaced, Replacement
+from gitops_backup.sources.uncopied import uncopied
 
 Wanted = tuple[str, Replacement]
 """A replacement in what the Application of this name deploys."""
@@ -271,8 +272,8 @@ class _Editing:
         except NoCopy as error:
             name, image = error.user
             also = f"{self._place(error.piece)}, also sets {one_line(image.text)} of the Application {name}"
-            message = f"{also}, of which there is no verified copy yet"
-            raise _Unfit(Reason.BACKUP_PENDING, message) from error
+            reason, why = uncopied(image.workload)
+            raise _Unfit(reason, f"{also}, {why}") from error
         except NotWritable as error:
             piece = composition.segments[-1].piece
             stray = next((s.piece for s in composition.segments if s.piece in findings.strays), None)
@@ -283,7 +284,7 @@ class _Editing:
                 other = f"{one_line(image.text)} of the Application {name}"
                 message = f"{self._place(piece)}, is also part of {other}, which it does not fit"
             else:
-                message = f"{self._place(piece)}, is a part of {shown} that cannot become one of its copy"
+                message = f"{self._place(piece)}, is only a part of {shown} and the rest does not fit"
             raise _Unfit(Reason.SHARED_SCALAR, message) from error
 
     def _place(self, piece: Piece) -> str:

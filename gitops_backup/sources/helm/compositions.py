@@ -40,6 +40,14 @@ class Composition(Generic[Piece]):
     name: str
     segments: tuple[Segment[Piece], ...]
 
+    @property
+    def added(self) -> list[str]:
+        """What is of no piece, but for the slashes around it."""
+        starts = [0, *(segment.end for segment in self.segments)]
+        ends = [*(segment.start for segment in self.segments), len(self.name)]
+        gaps = (self.name[start:end].strip("/") for start, end in zip(starts, ends, strict=True))
+        return [gap for gap in gaps if gap]
+
     def spelled(self, texts: Mapping[Piece, str]) -> str:
         """The name with other texts for some of the pieces."""
         parts, at = [], 0

@@ -167,9 +167,7 @@ def _solutions(
         try:
             found = solve(image, compositions, targets, changed=names, fixed=fixed)
         except NoCopy as error:
-            refused.append(
-                Refused(replacement, Reason.BACKUP_PENDING, words.no_copy(error.piece, error.user))
-            )
+            refused.append(words.no_copy(replacement, error.piece, error.user))
         except NotWritable as error:
             refused.append(
                 words.not_writable(

@@ -13,6 +13,7 @@ from gitops_backup.sources.helm.texts import How, Text, line_in
 from gitops_backup.sources.rendered import RenderedImage
 from gitops_backup.sources.rendering import Files
 from gitops_backup.sources.replacements import Refused, Replacement
+from gitops_backup.sources.uncopied import uncopied
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,11 @@ class Words:
     source: str
     inline: InlineValues
 
-    def no_copy(self, text: Text, image: RenderedImage) -> str:
+    def no_copy(self, replacement: Replacement, text: Text, image: RenderedImage) -> Refused:
         """A text also feeds an image without a copy."""
         what = f"{one_line(image.text)} of {image.workload}, container {one_line(image.container)}"
-        return f"{self._place(text)}, also sets {what}, of which there is no verified copy yet"
+        reason, why = uncopied(image.workload)
+        return Refused(replacement, reason, f"{self._place(text)}, also sets {what}, {why}")
 
     def not_writable(
         self,
@@ -55,8 +57,11 @@ class Words:
             message = f"{self._place(texts[-1])}, is also part of {other}, which it does not fit"
             return Refused(replacement, Reason.SHARED_SCALAR, message)
         if texts:
-            message = f"{self._place(texts[-1])}, is a part of {shown} that cannot become"
-            return Refused(replacement, Reason.UNSUPPORTED_SOURCE, f"{message} one of {replacement.new}")
+            message = f"{self._place(texts[-1])}, is only a part of {shown}"
+            added = " and ".join(map(one_line, composition.added)) if composition is not None else ""
+            message += f", and the chart itself adds {added}" if added else ""
+            message += f": it cannot become {replacement.new}"
+            return Refused(replacement, Reason.UNSUPPORTED_SOURCE, message)
         files = [path for path in self.chart.value_files if self.chart.is_writable(path)]
         if not files and self.chart.own_values is None:
             message = f"{self.source} has no value file in the repository that could say other than {shown}"
