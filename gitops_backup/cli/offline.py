@@ -9,7 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -35,7 +35,6 @@ from gitops_backup.sources.applications import (
     normalised,
     writable_branch,
 )
-from gitops_backup.sources.applicationsets.sets import Object
 from gitops_backup.sources.discovery import (
     EXTENSIONS,
     Discovery,
@@ -44,6 +43,8 @@ from gitops_backup.sources.discovery import (
     told_apart,
 )
 from gitops_backup.sources.documents import LARGEST
+from gitops_backup.sources.makers.maker import Object
+from gitops_backup.sources.makers.sets import SetMaker
 from gitops_backup.sources.origin import local, urls_of
 
 _MOST_READ_AT_ONCE = 500
@@ -98,7 +99,7 @@ def foresee_offline(
             tell(note)
         renderer = stack.enter_context(open_renderer(settings, going_on))
         urls = urls_of(found.applications, found.sets, remotes, handed_in=bool(applications))
-        families = generate(
+        sets = generate(
             opened,
             commit,
             found.sets,
@@ -107,7 +108,7 @@ def foresee_offline(
             is_here=partial(_is_here, urls),
             renderer=renderer,
         )
-        generated, families = _named(found, families, urls)
+        generated, families = _named(found, sets, urls)
         here = local([*found.applications, *generated], urls)
         if here.others:
             tell(f"{count(here.others, 'Application')} without a source in {shown} left out")
@@ -136,7 +137,7 @@ def foresee_offline(
             now=datetime.now(UTC),
             families=families,
         )
-    of_sets = (problem for family in families for problem in family.evaluation.problems)
+    of_sets = (problem for each in sets for problem in each.evaluation.problems)
     problems = (*of_sets, *made.problems, *future.problems)
     return Foreseen(wanted, made.inventory, future, problems)
 
@@ -216,28 +217,26 @@ def _is_here(urls: Sequence[str], url: str, revision: str) -> bool:
 
 
 def _named(
-    found: Discovery, families: Sequence[Family], urls: Sequence[str]
+    found: Discovery, sets: Sequence[SetMaker], urls: Sequence[str]
 ) -> tuple[list[Application], list[Family]]:
     """The Applications that sets generate, each with a name of its own, and the sets with these names."""
     project = partial(Application.project, argocd_namespace=found.home)
-    made = [(family, each) for family in families for each in family.evaluation.generated]
+    made = [(own, each) for own in sets for each in own.evaluation.generated]
     others = [("", application) for application in found.applications]
-    apart = list(told_apart([*others, *((f.set.path, project(each.application)) for f, each in made)]))
+    apart = list(told_apart([*others, *((own.set.path, project(each.application)) for own, each in made)]))
     members: dict[int, dict[str, str]] = {}
     generated: list[Application] = []
-    for (family, each), application in zip(made, apart[len(others) :], strict=True):
+    for (own, each), application in zip(made, apart[len(others) :], strict=True):
         if application is not None:
             generated.append(application)
             name = f"{application.namespace}/{application.name}"
-            members.setdefault(id(family), {})[name] = each.name
+            members.setdefault(id(own), {})[name] = each.name
 
     def localised(obj: Object) -> Application:
         application = project(obj)
         return next(iter(local([application], urls).applications), application)
 
-    return generated, [
-        replace(family, project=localised, members=members.get(id(family), {})) for family in families
-    ]
+    return generated, [Family(own, localised, members.get(id(own), {})) for own in sets]
 
 
 def _check(found: Discovery, repository: str, applications: Sequence[Path]) -> None:

@@ -1,9 +1,9 @@
 """Where the Applications of a branch are written, that others deploy from it: apps of apps.
 
 The files of their parents are read for them: those of a directory, and those that a kustomization lists.
-What a chart makes of its templates is written in no file as it is. A manifest counts where it says what is in
-the cluster (see `inline.comparison`), which the edit looks at; where several are of one Application, as a
-base and a patch of it, that one is taken which does.
+A manifest counts where it says what is in the cluster (see `inline.comparison`), which the edit looks at;
+where several are of one Application, as a base and a patch of it, that one is taken which does. What a chart
+makes of its templates, and what a kustomization patches, is written in no file as it is: see `parents`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,10 +31,11 @@ _Name: TypeAlias = tuple[str, str]
 class Declarations:
     """What a source of an Application declares: others, by namespace and name, as each of its files says.
 
-    `problem` is why nothing is known of it.
+    They may become others where they are `rendered`; `problem` is why nothing is known of them.
     """
 
     applications: Mapping[_Name, tuple[Application, ...]] = field(default_factory=dict)
+    rendered: bool = False
     problem: str = ""
 
 
@@ -78,6 +79,8 @@ def _placed(part: Part, declared: Iterable[tuple[Declarer, Declarations]]) -> Pa
     for declarer, declarations in declared:
         name = part.application.namespace, part.application.name
         here = declarations.applications.get(name, ())
+        if declarations.rendered:  # what a patch changes is said elsewhere
+            here = tuple(each for each in here if _is_as(part.application, each))
         found += here
         if not here:
             parent = f"the Application {declarer.application.namespace}/{declarer.application.name}"
@@ -135,7 +138,7 @@ def _read(application: Application, source: Source, paths: frozenset[str], witne
         for each in here:
             name = each.namespace, each.name
             found[name] = (*found.get(name, ()), each)
-    return Declarations(found)
+    return Declarations(found, rendered=kind == SourceKind.KUSTOMIZE)
 
 
 _DECLARED = "declared"

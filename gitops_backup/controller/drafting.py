@@ -14,10 +14,11 @@ from gitops_backup.controller.along import Along, along_of_edit, unasked
 from gitops_backup.controller.contents import Edited
 from gitops_backup.controller.declaring import with_declarations
 from gitops_backup.controller.evidence import Surroundings
-from gitops_backup.controller.families import SetDisturbed, check_family, edit_family
+from gitops_backup.controller.families import FamilyDisturbed, check_family, edit_family
 from gitops_backup.controller.generating import Family
 from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.outcomes import Outcomes
+from gitops_backup.controller.parents import parents_on
 from gitops_backup.controller.parts import DueChange, Part
 from gitops_backup.controller.reading import (
     RENDERED_AT_A_TIME,
@@ -121,7 +122,8 @@ def draft(
     declared = families_on(
         branch, commit, everybody, elsewhere=elsewhere, outcomes=outcomes, renderer=renderer
     )
-    drafting = _Drafting(commit, reading, renderer=renderer, families=[*families, *declared])
+    parents = parents_on(branch, commit, everybody, elsewhere=elsewhere, outcomes=outcomes, renderer=renderer)
+    drafting = _Drafting(commit, reading, renderer=renderer, families=[*families, *declared, *parents])
     refused: dict[ImageChange, Left] = {}
     while True:
         made = drafting.edited([part.without(refused) for part in parts] if refused else parts)
@@ -203,9 +205,11 @@ class _Drafting:
         ]
 
         declared = self._declared(made, touched)
+        remade, disturbed = self._remade(made, before)
 
         def show(read: Read, shaping: Shaping) -> Shown:
             of_it = [each for path, each in declared if path in read.paths]
+            of_it += remade.get(_name(read.subject.application), ())
             return shaping.show(read.subject, before, after, of_it)
 
         known: dict[int, Shown] = {}
@@ -221,14 +225,25 @@ class _Drafting:
         for number, read in enumerate(touched):
             found.along += known[number].along
             found.odd |= _odd(made, read, known[number])
+        found.odd |= disturbed
+        return found
+
+    def _remade(
+        self, made: Draft, before: Surroundings
+    ) -> tuple[Mapping[str, Sequence[Difference]], Mapping[ImageChange, Left]]:
+        """What changes in Applications that others render, by the others' names; what speaks against it."""
+        changes: dict[str, tuple[Difference, ...]] = {}
+        odd: dict[ImageChange, Left] = {}
         for family in self._families:
             try:
-                check_family(family, here=before, edits=made.files)
-            except SetDisturbed as error:
-                found.odd |= _speaks_against(
-                    made, error.files, who=str(family.set), what=error.message, difference=error.difference
+                shown = check_family(family, here=before, edits=made.files)
+            except FamilyDisturbed as error:
+                odd |= _speaks_against(
+                    made, error.files, who=str(family.maker), what=error.message, difference=error.difference
                 )
-        return found
+            else:
+                changes[family.parent] = (*changes.get(family.parent, ()), *shown)
+        return changes, odd
 
     def _declared(self, made: Draft, touched: Iterable[Read]) -> list[tuple[str, Difference]]:
         """What changes in manifests of Applications, all of whose sources are shown themselves."""
@@ -261,7 +276,7 @@ def _together(commit: str, drafts: Iterable[Draft]) -> Draft:
 def _edit_family(
     made: Draft, family: Family, due: Mapping[ImageChange, DueChange], here: Surroundings
 ) -> None:
-    """Edit what a set says of images, where the Applications that it generates set them."""
+    """Edit what Applications of a family say of images, where these are made."""
     left = {each.change: each for each in made.left if each.reason == Reason.OVERRIDDEN}
     mine = [due[change] for change in left if change.application in family.members]
     if not mine:

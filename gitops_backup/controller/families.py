@@ -1,10 +1,11 @@
-"""Editing what ApplicationSets say of images, for all the Applications of a set together.
+"""Editing what ApplicationSets, and Applications that deploy others, say of images: for a family together.
 
 Nothing of it is done before the Applications' own sources were edited: what a source can say itself is said
-there. What remains, because the Application sets it, is a set's to say.
+there. What remains, because the Application sets it, is said where that Application is made. One that is
+another in the cluster than it is made is left alone, unless it has yet to become what Git says already.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -16,25 +17,24 @@ from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.parts import DueChange
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError
-from gitops_backup.sources.applicationsets.editing import (
+from gitops_backup.sources.makers.editing import (
     MORE_THAN_IMAGES,
-    SetResult,
-    SetSite,
-    edit_set,
+    MadeResult,
+    MadeSite,
+    Wanted,
+    edit_made,
     frames,
-    generated_by,
-    generated_with,
 )
-from gitops_backup.sources.applicationsets.sets import Object, read_sets
-from gitops_backup.sources.rendered import Rendered
-from gitops_backup.sources.rendered_proof import NotExplained, Proven, proven
+from gitops_backup.sources.makers.maker import Object
+from gitops_backup.sources.rendered import Difference, Rendered
+from gitops_backup.sources.rendered_proof import NotExplained, Proven, asked, proven
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import Refused, Replaced
 from gitops_backup.sources.shapes import render_source
 
 
-class SetDisturbed(GitopsBackupError):
-    """A set would generate what changes in more than copies, by edits of these files."""
+class FamilyDisturbed(GitopsBackupError):
+    """What is made of these files would change in more than copies, as they are edited."""
 
     def __init__(self, files: frozenset[str], message: str, difference: str) -> None:
         super().__init__(message)
@@ -44,10 +44,10 @@ class SetDisturbed(GitopsBackupError):
 
 @dataclass(frozen=True, slots=True)
 class FamilyEdits:
-    """What is to change for a set, and why not for what is `refused`; `done` is what Git says already.
+    """What is to change for a family, and why not for what is `refused`; `done` is what Git says already.
 
-    `along` is what changes besides, and `members` are the Applications that the set then generates otherwise;
-    what becomes of these was shown.
+    `along` is what changes besides, and `members` are the Applications that are then made otherwise; what
+    becomes of these was shown.
     """
 
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class FamilyEdits:
 def edit_family(
     family: Family, due: Sequence[DueChange], *, here: Surroundings, edits: Mapping[str, bytes]
 ) -> FamilyEdits:
-    """What is to change for a set where these changes are due, on a commit with files edited already.
+    """What is to change for a family where these changes are due, on a commit with files edited already.
 
     The copies are those of the surroundings.
     """
@@ -69,7 +69,7 @@ def edit_family(
         return FamilyEdits()
     editing = _FamilyEditing(family, here, here.renderer, edits)
     wanted = {(family.members[each.change.application], each.replacement): each.change for each in due}
-    result = edit_set(editing.site(), list(wanted), copies=here.copies)
+    result = editing.result(list(wanted))
     refused = {wanted[each]: refusal for each, refusal in result.refused.items()}
     done = [wanted[each] for each in result.done]
     if not result.replaced:
@@ -93,19 +93,21 @@ def edit_family(
     )
 
 
-def check_family(family: Family, *, here: Surroundings, edits: Mapping[str, bytes]) -> None:
-    """See that what a set generates from edited files changes in copies alone.
+def check_family(family: Family, *, here: Surroundings, edits: Mapping[str, bytes]) -> Sequence[Difference]:
+    """See that what a family makes of edited files changes in copies alone.
 
-    Raises `SetDisturbed` where that is not so, or cannot be told.
+    Returns what changes in its Applications where these are rendered themselves. Raises `FamilyDisturbed`
+    where it is not so, or cannot be told.
     """
-    files = edits.keys() & family.around.contents.keys()
-    if files and here.renderer is not None:
-        editing = _FamilyEditing(family, here, here.renderer, edits)
-        try:
-            editing.prove({path: edits[path] for path in files})
-        except GitopsBackupError as error:
-            difference = error.difference if isinstance(error, NotExplained) else ""
-            raise SetDisturbed(frozenset(files), error.message, difference) from error
+    files = edits.keys() & family.maker.files.keys()
+    if not files or here.renderer is None:
+        return ()
+    editing = _FamilyEditing(family, here, here.renderer, edits)
+    try:
+        return editing.prove({path: edits[path] for path in files})
+    except GitopsBackupError as error:
+        difference = error.difference if isinstance(error, NotExplained) else ""
+        raise FamilyDisturbed(frozenset(files), error.message, difference) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +117,30 @@ class _FamilyEditing:
     renderer: Renderer
     edits: Mapping[str, bytes]
 
-    def site(self) -> SetSite:
-        """The set, with what was edited already."""
-        known = self.family.around.contents
-        contents = {**known, **{path: new for path, new in self.edits.items() if path in known}}
-        files = Edited(self.here.contents, self.edits)
+    def result(self, wanted: Sequence[Wanted]) -> MadeResult:
+        """What is to change, on what was edited already. Raises a `GitopsBackupError`."""
+        maker = self.family.maker
+        edited = {path: new for path, new in self.edits.items() if path in maker.files}
+        site = self._site(edited)
+        others = self._others(wanted)
+        result = edit_made(site, [each for each in wanted if each not in others], copies=self.here.copies)
+        if edited and result.done:
+            before = edit_made(self._site({}), result.done, copies=self.here.copies)
+            result = replace(
+                result,
+                replaced={**result.replaced, **before.replaced},
+                done=tuple(each for each in result.done if each not in before.replaced),
+            )
+        done = [each for each in others if self._is_done(each, site)]
+        refused = {
+            each: Refused(each[1], Reason.OVERRIDDEN, why) for each, why in others.items() if each not in done
+        }
+        return replace(result, refused={**result.refused, **refused}, done=(*result.done, *done))
 
-        def render(obj: Object, again: bool) -> Sequence[Rendered]:
-            return self._rendered(obj, files, again=again)
-
-        around = replace(self.family.around, contents=contents)
-        return SetSite(self.family.set, around, self.renderer, render)
-
-    def shown(self, result: SetResult) -> list[Along]:
-        """What becomes of the set's Applications by all edits. Raises a `GitopsBackupError`."""
+    def shown(self, result: MadeResult) -> list[Along]:
+        """What becomes of the family's Applications by all edits. Raises a `GitopsBackupError`."""
         after = Edited(self.here.contents, {**self.edits, **result.edits})
-        before = {each.name: each.application for each in self.family.evaluation.generated}
+        before = self.family.maker.applications()
         names = {name: member for member, name in self.family.members.items()}
         return [
             along
@@ -138,21 +148,52 @@ class _FamilyEditing:
             for along in along_of_proof(names.get(name, name), self._proof(before[name], obj, after))
         ]
 
-    def prove(self, changed: Mapping[str, bytes]) -> None:
-        """See that what is generated with these files changes in copies alone, or raise what says why not."""
-        own, around = self.family.set, self.family.around
-        if set(changed) == {own.path} and own in read_sets(
-            own.path, changed[own.path], namespace=own.namespace
-        ):
-            return  # something else in its file
-        before = generated_by(own, self.family.evaluation)
-        after = generated_with(changed, own, around, renderer=self.renderer)
+    def prove(self, changed: Mapping[str, bytes]) -> Sequence[Difference]:
+        """See that what is made of these files changes in copies alone, or raise what says why not."""
+        maker = self.family.maker
+        if maker.is_beside(changed):
+            return ()
+        now = maker.with_files(changed)
+        before, after = maker.applications(), now.applications()
         if frames(before) != frames(after):
             raise GitopsBackupError(MORE_THAN_IMAGES)
         files = Edited(self.here.contents, self.edits)
         for name, obj in after.items():
             if obj != before[name]:
                 self._proof(before[name], obj, files)
+        return maker.changes(now)
+
+    def _site(self, edited: Mapping[str, bytes]) -> MadeSite:
+        """Where the family is made, with these contents of its files."""
+        files = Edited(self.here.contents, self.edits if edited else {})
+
+        def render(obj: Object, again: bool) -> Sequence[Rendered]:
+            return self._rendered(obj, files, again=again)
+
+        return MadeSite(self.family.maker.with_files(edited), render)
+
+    def _others(self, wanted: Iterable[Wanted]) -> dict[Wanted, str]:
+        """What is wanted of Applications that are others in the cluster than they are made, and how so."""
+        members = {name: member for member, name in self.family.members.items()}
+        try:
+            made = self.family.maker.applications()
+        except GitopsBackupError:  # of which the edit tells
+            return {}
+        found: dict[Wanted, str] = {}
+        for each in wanted:
+            field = self.family.differing(members[each[0]], made[each[0]]) if each[0] in made else ""
+            if field:
+                found[each] = f"{field} of the live Application is not what {self.family.maker} makes it"
+        return found
+
+    def _is_done(self, wanted: Wanted, site: MadeSite) -> bool:
+        """Whether Git says already what is wanted."""
+        name, replacement = wanted
+        try:
+            there = site.render(site.maker.applications()[name], False)
+        except GitopsBackupError:
+            return False
+        return bool(asked([replacement], there, source=name).done)
 
     def _proof(self, before: Object, obj: Object, after: Identified) -> Proven:
         """That an Application becomes another, with other contents of files, in copies alone."""

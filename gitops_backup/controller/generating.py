@@ -1,4 +1,4 @@
-"""What ApplicationSets generate, as a commit has them: rounds of reading what their generators read."""
+"""What makes Applications. What sets make of a commit takes rounds of reading what their generators read."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,25 +7,27 @@ from gitops_backup.controller.reading import Readable
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.applicationsets.clusters import Cluster
 from gitops_backup.sources.applicationsets.generators import Surroundings
-from gitops_backup.sources.applicationsets.sets import ApplicationSet, Evaluation, Object, evaluate
+from gitops_backup.sources.applicationsets.sets import ApplicationSet, evaluate
+from gitops_backup.sources.makers.maker import Maker, Object
+from gitops_backup.sources.makers.sets import SetMaker
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.trees import Tree
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A set, what it generates, and what that follows from.
+    """What makes Applications, and which it makes.
 
-    `around` has the contents of the files that were read for it, and of its manifest if that is among the
-    files of the commit. `members` has the names that it generates by those that Applications have here,
-    `project` makes an Application of what it generates.
+    `members` has the names that it makes by those that Applications have here, `project` makes an Application
+    of what it makes, and `differing` says of a member in which field it is another one in the cluster than
+    what is made. Where it is an Application, `parent` is its name.
     """
 
-    set: ApplicationSet
-    around: Surroundings
-    evaluation: Evaluation
+    maker: Maker
     project: Callable[[Object], Application] = Application.project
     members: Mapping[str, str] = field(default_factory=dict)
+    differing: Callable[[str, Object], str] = lambda *_: ""
+    parent: str = ""
 
 
 def generate(
@@ -37,7 +39,7 @@ def generate(
     clusters: Sequence[Cluster] | None,
     is_here: Callable[[str, str], bool],
     renderer: Renderer,
-) -> list[Family]:
+) -> list[SetMaker]:
     """What each set generates on a commit, with generators that read the repository itself.
 
     `manifests` has the files of the commit that sets are in, `is_here` says of a URL and a revision whether
@@ -49,12 +51,12 @@ def generate(
     contents = {each.path: manifests[each.path] for each in sets if each.path in manifests}
     refused: dict[str, str] = {}
     around = Surroundings(tree=tree, is_here=is_here, contents=contents, refused=refused, clusters=clusters)
-    families: list[Family] = []
+    found: list[SetMaker] = []
     for each in sets:
         while (evaluation := evaluate(each, around, renderer=renderer)).unread:
             files = repository.read(commit, evaluation.unread)
             contents |= files.contents
             gone = evaluation.unread - files.contents.keys()
             refused |= {**dict.fromkeys(gone, "is not there"), **files.refused}
-        families.append(Family(each, around, evaluation))
-    return families
+        found.append(SetMaker(each, around, renderer, evaluation))
+    return found

@@ -6,7 +6,6 @@ them is not edited.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 from gitops_backup.controller.generating import Family, generate
@@ -14,8 +13,10 @@ from gitops_backup.controller.outcomes import Outcomes
 from gitops_backup.controller.parts import Part
 from gitops_backup.controller.reading import Elsewhere, Readable, read_sources
 from gitops_backup.sources.applications import Application, normalised
-from gitops_backup.sources.applicationsets.sets import GROUP, ApplicationSet, Object, read_sets
+from gitops_backup.sources.applicationsets.sets import GROUP, ApplicationSet, read_sets
 from gitops_backup.sources.documents import InvalidManifest
+from gitops_backup.sources.makers.maker import Object
+from gitops_backup.sources.makers.sets import SetMaker
 from gitops_backup.sources.mounts import is_mounted
 from gitops_backup.sources.places import Place, PlaceKind
 from gitops_backup.sources.rendering import Renderer
@@ -59,7 +60,7 @@ def families_on(
     names = [(each.namespace, each.name) for each in sets]
     # which of several is deployed is not known
     once = [each for each, name in zip(sets, names, strict=True) if name in wanted and names.count(name) == 1]
-    families = generate(
+    found = generate(
         branch,
         commit,
         once,
@@ -68,7 +69,7 @@ def families_on(
         is_here=partial(_is_here, here),
         renderer=renderer,
     )
-    return [_with_members(family, generated) for family in families]
+    return [_family(each, generated) for each in found]
 
 
 def _sets_in(path: str, content: bytes, namespace: str) -> Sequence[ApplicationSet]:
@@ -88,20 +89,20 @@ def _is_here(here: frozenset[Place], url: str, revision: str) -> bool:
     )
 
 
-def _with_members(family: Family, generated: Sequence[Part]) -> Family:
-    """The family with those of its Applications that are in the cluster as the set has them."""
-    made = {each.name: each.application for each in family.evaluation.generated}
+def _family(maker: SetMaker, generated: Sequence[Part]) -> Family:
+    """The set with those of its Applications that are in the cluster as it has them."""
+    made = {each.name: each.application for each in maker.evaluation.generated}
     members: dict[str, str] = {}
     home = ""
     for part in generated:
         live = part.application
         its_set = live.namespace, live.generator
-        if its_set != (family.set.namespace, family.set.name) or live.name not in made:
+        if its_set != (maker.set.namespace, maker.set.name) or live.name not in made:
             continue
         home = live.home
         if _places(live) == _places(_projected(home, made[live.name])):
             members[f"{live.namespace}/{live.name}"] = live.name
-    return replace(family, members=members, project=partial(_projected, home))
+    return Family(maker, partial(_projected, home), members)
 
 
 def _projected(home: str, obj: Object) -> Application:

@@ -221,23 +221,6 @@ def test_a_kustomization_of_applications_is_shown_to_change_in_them_alone(
     assert list(diffs(future)) == [f"{APPS} apps/web.yaml"]
 
 
-def test_what_a_patch_says_is_not_written(both_renderers: LocalRenderer) -> None:
-    """What the base has is not what is in the cluster; the field is named."""
-    patch = {**child(values="image: nginx\nreplicas: 2\n")}
-    files = {
-        "apps/kustomization.yaml": b"resources: [web.yaml]\npatches: [{path: patch.json}]\n",
-        "apps/web.yaml": as_yaml(child()),
-        "apps/patch.json": b'[{"op": "replace", "path": "/spec/source/helm/values", "value": "x: y"}]',
-        **chart(),
-    }
-    future = foreseen(both_renderers, [root(), live(patch)], {APPS: files})
-    (why,) = obstacles(future)
-    assert why == (
-        "Overridden: spec.source.helm.values of the live Application is not what apps/web.yaml says,"
-        " from line 8 on"
-    )
-
-
 def test_another_overlay_of_the_same_file_speaks_against_it(both_renderers: LocalRenderer) -> None:
     """What it makes of it is an Application that was not shown to change in images alone."""
     files = {
@@ -252,21 +235,6 @@ def test_another_overlay_of_the_same_file_speaks_against_it(both_renderers: Loca
     assert diffs(future) == {}
     (why,) = obstacles(future)
     assert "base/web.yaml, line 12, is read for the Application argocd/other, too: " in why
-
-
-def test_a_chart_of_applications_is_named(both_renderers: LocalRenderer) -> None:
-    """What a template makes is in no file as it is."""
-    files = {
-        "apps/Chart.yaml": CHART["Chart.yaml"],
-        "apps/templates/web.yaml": as_yaml(child()),
-        **chart(),
-    }
-    future = foreseen(both_renderers, [root(), live(child())], {APPS: files})
-    (why,) = obstacles(future)
-    assert why == (
-        "Overridden: spec.source.helm.values.image of the live Application sets nginx;"
-        " the Application argocd/root makes it from the chart in apps"
-    )
 
 
 def test_what_git_says_already_waits_for_the_parent(both_renderers: LocalRenderer) -> None:

@@ -8,11 +8,12 @@ import pytest
 from gitops_backup.controller.contents import Contents
 from gitops_backup.controller.drafting import Draft, draft
 from gitops_backup.controller.evidence import Surroundings
-from gitops_backup.controller.families import SetDisturbed, check_family
+from gitops_backup.controller.families import FamilyDisturbed, check_family
 from gitops_backup.controller.generating import Family, generate
 from gitops_backup.controller.parts import Part
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.applicationsets.sets import read_sets
+from gitops_backup.sources.makers.sets import SetMaker
 from gitops_backup.sources.mounts import Mounts
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.trees import Tree
@@ -60,9 +61,9 @@ def branch() -> MemoryBranch:
 
 def _evaluated(
     branch: MemoryBranch, renderer: Renderer, path: str = "set.yaml", clusters: tuple[()] | None = ()
-) -> Family:
+) -> SetMaker:
     sets = read_sets(path, branch.files[path], namespace="argocd")
-    (family,) = generate(
+    (found,) = generate(
         branch,
         COMMIT,
         sets,
@@ -71,17 +72,17 @@ def _evaluated(
         is_here=lambda *_: True,
         renderer=renderer,
     )
-    return family
+    return found
 
 
 def _family(branch: MemoryBranch, renderer: Renderer) -> Family:
-    family = _evaluated(branch, renderer)
-    names = [each.name for each in family.evaluation.generated]
-    return replace(family, members={f"argocd/{name}": name for name in names})
+    maker = _evaluated(branch, renderer)
+    names = [each.name for each in maker.evaluation.generated]
+    return Family(maker, members={f"argocd/{name}": name for name in names})
 
 
 def _part(family: Family, name: str, image: str) -> Part:
-    made = next(each.application for each in family.evaluation.generated if each.name == name)
+    made = family.maker.applications()[name]
     return part_of(Application.project(made), workload("web", image))
 
 
@@ -163,7 +164,7 @@ def test_another_set_that_reads_an_edited_file_holds_the_edit(
     noted = b'metadata: {name: "{{name}}", annotations: {uses: "{{image}}"}}'
     branch.files["other.yaml"] = other.replace(b'metadata: {name: "{{name}}"}', noted)
     own = _family(branch, renderer)
-    twin = _evaluated(branch, renderer, "other.yaml")
+    twin = Family(_evaluated(branch, renderer, "other.yaml"))
     parts = [_part(own, "dev", "nginx:1.25"), _part(own, "test", "nginx:1.25")]
     drafted = draft(branch, COMMIT, parts, renderer=renderer, families=[own, twin])
     assert list(drafted.files) == ["set.yaml"]
@@ -181,10 +182,10 @@ def test_a_set_that_cannot_be_evaluated_holds_edits_of_what_it_says_alone(render
     """Not those of something else in its file."""
     manifest = _SET.replace(b"  - list:", b"  - clusters: {}\n  - list:")
     branch = MemoryBranch({"set.yaml": manifest})
-    family = _evaluated(branch, renderer, clusters=None)
+    family = Family(_evaluated(branch, renderer, clusters=None))
     tree = Tree({"set.yaml": "100644"})
     contents = Contents(tuple, identify=lambda _: None, read=partial(branch.read, COMMIT))
     here = Surroundings(tree, contents, Mounts(frozenset()), renderer)
     check_family(family, here=here, edits={"set.yaml": manifest + b"---\nkind: Other\n"})
-    with pytest.raises(SetDisturbed, match="cluster"):
+    with pytest.raises(FamilyDisturbed, match="cluster"):
         check_family(family, here=here, edits={"set.yaml": manifest.replace(b"nginx:1.25", b"nginx:1.26")})

@@ -84,6 +84,21 @@ EXAMPLES = (
     Example(
         "Images of kustomize in an Application", "the entry gets the new name", "inline/an-image-of-kustomize"
     ),
+    Example(
+        "Applications in the templates of a chart",
+        "a literal, in a line of the template without braces",
+        "parents/literal-in-a-template",
+    ),
+    Example(
+        "Applications made of the values of a chart",
+        "the value, where it is found to feed the Application",
+        "parents/list-of-applications",
+    ),
+    Example(
+        "Applications of a kustomization",
+        "the manifest that it lists, or the patch that says the image",
+        "parents/patch-of-a-kustomization",
+    ),
     Example("`.argocd-source.yaml`", "the same, in that file", "inline/a-parameter-file"),
     Example("A list of an ApplicationSet", "the element", "applicationset-edits/list-element"),
     Example(

@@ -12,9 +12,10 @@ from gitops_backup.domain.workloads import WorkloadKey
 from gitops_backup.rendering.cache import CachingRenderer
 from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.sources.applications import Application
-from gitops_backup.sources.applicationsets.editing import SetResult, SetSite, Wanted, edit_set
 from gitops_backup.sources.applicationsets.generators import Surroundings
 from gitops_backup.sources.applicationsets.sets import Object, read_sets
+from gitops_backup.sources.makers.editing import MadeResult, MadeSite, Wanted, edit_made
+from gitops_backup.sources.makers.sets import SetMaker
 from gitops_backup.sources.mounts import Mounts
 from gitops_backup.sources.places import Place
 from gitops_backup.sources.rendered import Rendered
@@ -50,7 +51,7 @@ def test_a_set_becomes_what_it_should(folder: Path, both: Renderer) -> None:
     assert (again.edits, list(again.done)) == ({}, list(result.replaced))
 
 
-def _edited(files: dict[str, bytes], wanted: Sequence[Wanted], renderer: Renderer) -> SetResult:
+def _edited(files: dict[str, bytes], wanted: Sequence[Wanted], renderer: Renderer) -> MadeResult:
     tree = Tree(dict.fromkeys(files, "100644"))
     (found,) = read_sets("set.yaml", files["set.yaml"], namespace="argocd")
     around = Surroundings(tree=tree, is_here=lambda *_: True, contents=files)
@@ -72,7 +73,8 @@ def _edited(files: dict[str, bytes], wanted: Sequence[Wanted], renderer: Rendere
         )
 
     copies = {each.old: each.new for _, each in wanted}
-    return edit_set(SetSite(found, around, renderer, render), wanted, copies=copies)
+    maker = SetMaker.of(found, around, renderer=renderer)
+    return edit_made(MadeSite(maker, render), wanted, copies=copies)
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -90,7 +92,7 @@ def _replacement(each: dict[str, Any]) -> Wanted:
     return each["application"], made
 
 
-def _outcomes(result: SetResult) -> dict[Wanted, tuple[str, str]]:
+def _outcomes(result: MadeResult) -> dict[Wanted, tuple[str, str]]:
     return (
         {each: ("replaced", f"{it.path}:{it.line}") for each, it in result.replaced.items()}
         | dict.fromkeys(result.done, ("done", ""))

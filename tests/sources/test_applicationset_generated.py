@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import Naming
 from gitops_backup.rendering.renderer import LocalRenderer
-from gitops_backup.sources.applicationsets.editing import SetResult, SetSite, Wanted, edit_set
 from gitops_backup.sources.applicationsets.generators import Surroundings
 from gitops_backup.sources.applicationsets.sets import Object, evaluate, read_sets
+from gitops_backup.sources.makers.editing import MadeResult, MadeSite, Wanted, edit_made
+from gitops_backup.sources.makers.sets import SetMaker
 from gitops_backup.sources.rendered import Rendered
 from gitops_backup.sources.replacements import ObjectId, Replacement
 from gitops_backup.sources.trees import Tree
@@ -132,10 +133,11 @@ def _written(element: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _edited(files: dict[str, bytes], wanted: Sequence[Wanted], copies: dict[Reference, str]) -> SetResult:
+def _edited(files: dict[str, bytes], wanted: Sequence[Wanted], copies: dict[Reference, str]) -> MadeResult:
     (found,) = read_sets("set.yaml", files["set.yaml"], namespace="argocd")
-    site = SetSite(found, _around(files), _NO_PROGRAMS, lambda obj, _: _rendered(obj))
-    return edit_set(site, wanted, copies=copies)
+    maker = SetMaker.of(found, _around(files), renderer=_NO_PROGRAMS)
+    site = MadeSite(maker, lambda obj, _: _rendered(obj))
+    return edit_made(site, wanted, copies=copies)
 
 
 def _deployed(files: dict[str, bytes]) -> dict[str, list[Rendered]]:

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from gitops_backup.sources.applicationsets.sets import Object
+from gitops_backup.sources.makers.maker import Object
 
 
 def frame_of(application: Object) -> Any:

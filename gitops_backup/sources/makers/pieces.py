@@ -1,4 +1,4 @@
-"""The texts in a set's manifest and its generators' files that may be part of an image's name.
+"""The texts in files that Applications are made of which may be part of an image's name.
 
 They are looked for in scalars as they are written, so that a new name can be spliced into their place: in
 quotes, in blocks, in flow style and in JSON alike. What has braces of a template in it is left alone, as are
@@ -38,6 +38,21 @@ def pieces_in(file: File, root: Node | None, names: AbstractSet[str]) -> list[Pi
         for start, name in _named(file, node, names):
             found.setdefault(start, Piece(file.path, start, name))
     return list(found.values())[:_MOST]
+
+
+def literals_in(file: File, names: AbstractSet[str]) -> list[Piece]:
+    """The pieces of these names in a template: in lines of a key or an item and a value, without braces."""
+    found: list[Piece] = []
+    for line in _VALUE.finditer(file.text):
+        if is_templated(line[0]) or "\\" in line[0]:
+            continue
+        key = file.text[line.start() : line.start("value")]
+        for match in _REFERENCE.finditer(file.text, line.start("value"), line.end("value")):
+            name = match["name"]
+            is_part = len(name) >= _SHORTEST and any(name in each for each in names)
+            if is_part and _is_likely(name, names, key):
+                found.append(Piece(file.path, match.start(), name))
+    return found[:_MOST]
 
 
 def respelled(contents: Mapping[str, bytes], names: Mapping[Piece, str]) -> dict[str, bytes]:
@@ -92,8 +107,13 @@ def _named(file: File, node: ScalarNode, names: AbstractSet[str]) -> Iterator[tu
         start, name = base + match.start(), match["name"]
         if len(name) >= _SHORTEST and any(name in each for each in names):
             before = file.text[file.text.rfind("\n", 0, start) + 1 : start]
-            if "/" in name or "." in name or name in names or _HINT.search(before):
+            if _is_likely(name, names, before):
                 yield start, name
+
+
+def _is_likely(name: str, names: AbstractSet[str], before: str) -> bool:
+    """Whether a text is no word that just happens to be a part of a name; `before` it stands this."""
+    return "/" in name or "." in name or name in names or bool(_HINT.search(before))
 
 
 def _end_of_line(text: str, at: int) -> int:
@@ -107,5 +127,10 @@ _REFERENCE = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*(?::[0-9]+(?=/))?(?:/[A-Za-z0-9._-]+)*)"
     r"(?P<rest>/?(?::[\w.-]*)?(?:@[\w:.+-]*)?)(?![\w./@-])(?!=)",
     re.ASCII,
+)
+_VALUE = re.compile(
+    r"^[ \t]*(?:-[ \t]+)?(?:[\"']?[\w./-]+[\"']?[ \t]*:[ \t]+)?"
+    r"(?P<value>\"[^\"\r\n]*\"|'[^'\r\n]*'|[^\s\"'#][^\r\n#]*?)[ \t]*(?:#[^\r\n]*)?\r?$",
+    re.MULTILINE,
 )
 _HINT = re.compile(r"image|repo|registry|hub|docker|container", re.IGNORECASE)

@@ -1,45 +1,30 @@
-"""Images that a set says, in an element of a list, in a file of a generator, or in its template.
+"""Images that Applications set which are made of files: by an ApplicationSet, or by an Application of others.
 
-What a set generates is a function of its manifest and of files; what is deployed is one of that. So texts are
-found as those of a chart are: each that may be part of an image's name gets a mark, the set is evaluated, its
-Applications are rendered, and where marks come out says how each image is put together, and from where. Then
-those are changed that must be, and all Applications that come out otherwise are rendered before and after:
-the proof is that images became their copies, and nothing else changed. A text that also says something else
-of an Application, such as its name or its path, is not changed.
+What is made is a function of files; what is deployed is one of that. So texts are found as those of a chart
+are: each that may be part of an image's name gets a mark, the Applications are made of that, they are
+rendered, and where marks come out says how each image is put together, and from where. Then those are changed
+that must be, and all Applications that come out otherwise are rendered before and after: the proof is that
+images became their copies, and nothing else changed. A text that also says something else of an Application,
+such as its name or its path, is not changed.
 
-An Application that is generated is never written to.
+An Application in the cluster is never written to.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 from gitops_backup.domain.images import InvalidReference, Reference, means
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
-from gitops_backup.sources.applicationsets.findings import Findings, User
-from gitops_backup.sources.applicationsets.frames import frame_of
-from gitops_backup.sources.applicationsets.generators import Surroundings
-from gitops_backup.sources.applicationsets.pieces import (
-    Piece,
-    line_of_piece,
-    pieces_in,
-    respelled,
-    root_of,
-)
-from gitops_backup.sources.applicationsets.sets import (
-    ApplicationSet,
-    Evaluation,
-    Object,
-    evaluate,
-    read_sets,
-)
-from gitops_backup.sources.documents import File
 from gitops_backup.sources.helm.compositions import Composition, NoCopy, NotWritable, solve
 from gitops_backup.sources.helm.marks import Marks
+from gitops_backup.sources.makers.findings import Findings, User
+from gitops_backup.sources.makers.frames import frame_of
+from gitops_backup.sources.makers.maker import Maker, Object
+from gitops_backup.sources.makers.pieces import Piece, line_of_piece, respelled
 from gitops_backup.sources.rendered import Rendered, RenderedImage, images_of
 from gitops_backup.sources.rendered_proof import NotExplained, asked, proven
-from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import Refused, Replaced, Replacement
 from gitops_backup.sources.uncopied import uncopied
 
@@ -54,25 +39,22 @@ _MOST_ALONE = 50
 
 
 @dataclass(frozen=True, slots=True)
-class SetSite:
-    """A set where it can be edited.
+class MadeSite:
+    """What makes Applications, where its files can be edited.
 
-    `around` has the contents of the set's manifest, where that can be written, and of its generators' files.
-    `render` renders an Application that it generates, again if asked; it raises a `GitopsBackupError`.
+    `render` renders an Application that it makes, again if asked; it raises a `GitopsBackupError`.
     """
 
-    set: ApplicationSet
-    around: Surroundings
-    renderer: Renderer
+    maker: Maker
     render: Callable[[Object, bool], Sequence[Rendered]]
 
 
 @dataclass(frozen=True, slots=True)
-class SetResult:
-    """What is to change in a set. Each of what is wanted is in one of `replaced`, `done`, `refused`.
+class MadeResult:
+    """What is to change in files. Each of what is wanted is in one of `replaced`, `done`, `refused`.
 
-    `edits` has the new content of each file that changes, `applications` each generated Application that then
-    is another, by its name.
+    `edits` has the new content of each file that changes, `applications` each Application that is made of
+    them and then is another, by its name.
     """
 
     edits: Mapping[str, bytes] = field(default_factory=dict)
@@ -82,8 +64,8 @@ class SetResult:
     applications: Mapping[str, Object] = field(default_factory=dict)
 
 
-def edit_set(site: SetSite, wanted: Sequence[Wanted], *, copies: Mapping[Reference, str]) -> SetResult:
-    """What is to change in a set's manifest or its generators' files for these replacements.
+def edit_made(site: MadeSite, wanted: Sequence[Wanted], *, copies: Mapping[Reference, str]) -> MadeResult:
+    """What is to change in the files that Applications are made of, for these replacements.
 
     `copies` has the reference of each source's verified copy.
     """
@@ -91,33 +73,8 @@ def edit_set(site: SetSite, wanted: Sequence[Wanted], *, copies: Mapping[Referen
     try:
         return editing.result(wanted)
     except GitopsBackupError as error:
-        message = f"what {site.set} generates cannot be shown to change in images alone: {error.message}"
-        return SetResult(refused=_all(wanted, Reason.UNSUPPORTED_SOURCE, message))
-
-
-def generated_with(
-    changed: Mapping[str, bytes], own: ApplicationSet, around: Surroundings, *, renderer: Renderer
-) -> dict[str, Object]:
-    """The Applications that a set generates with other contents of files, by their names.
-
-    Raises a `GitopsBackupError` where that cannot be told.
-    """
-    if own.path in changed:
-        found = read_sets(own.path, changed[own.path], namespace=own.namespace)
-        own = next(each for each in found if each.position == own.position)
-    around = replace(around, contents={**around.contents, **changed})
-    return generated_by(own, evaluate(own, around, renderer=renderer))
-
-
-def generated_by(own: ApplicationSet, evaluation: Evaluation) -> dict[str, Object]:
-    """The Applications that a set was found to generate, by their names.
-
-    Raises a `GitopsBackupError` where that is not all that can be told of it.
-    """
-    if evaluation.problems or evaluation.unread:
-        what = next(iter(evaluation.problems), "a file is not there").removeprefix(f"{own}: ")
-        raise _Unfit(Reason.UNSUPPORTED_SOURCE, what)
-    return {each.name: each.application for each in evaluation.generated}
+        message = f"what {site.maker} generates cannot be shown to change in images alone: {error.message}"
+        return MadeResult(refused=_all(wanted, Reason.UNSUPPORTED_SOURCE, message))
 
 
 def frames(applications: Mapping[str, Object]) -> dict[str, object]:
@@ -136,22 +93,22 @@ class _Unfit(GitopsBackupError):
 
 @dataclass(frozen=True)
 class _Editing:
-    site: SetSite
+    site: MadeSite
     copies: Mapping[Reference, str]
 
     @cached_property
-    def before(self) -> dict[str, Object]:
+    def before(self) -> Mapping[str, Object]:
         """The Applications as they are, by their names."""
-        return self._evaluated({})
+        return self.site.maker.applications()
 
-    def result(self, wanted: Sequence[Wanted]) -> SetResult:
+    def result(self, wanted: Sequence[Wanted]) -> MadeResult:
         """What is to change. Raises a `GitopsBackupError` where nothing can be told."""
         due: dict[Wanted, RenderedImage] = {}
         refused: dict[Wanted, Refused] = {}
         done: list[Wanted] = []
         for name, replacement in wanted:
             if name not in self.before:
-                message = f"{self.site.set} generates no Application {name}"
+                message = f"{self.site.maker} generates no Application {name}"
                 refused[name, replacement] = Refused(replacement, Reason.NOT_FOUND_IN_SOURCE, message)
                 continue
             rendering = self._rendered(self.before[name])
@@ -181,26 +138,10 @@ class _Editing:
 
     def _pieces(self, names: set[str]) -> list[Piece]:
         """The texts that come into question, but for those that say something else of an Application, too."""
-        found: list[Piece] = []
-        for file, document, steps in self._files():
-            found += pieces_in(file, root_of(file, document, steps), names)
-        found = found[:_MOST_MARKED]
+        found = self.site.maker.pieces(names)[:_MOST_MARKED]
         if not found or self._same_frames(found):
             return found
         return [piece for piece in found[:_MOST_ALONE] if self._same_frames([piece])]
-
-    def _files(self) -> Iterator[tuple[File, int, tuple[int, ...]]]:
-        """The files in which the set says something, and the node there that does."""
-        own, contents = self.site.set, self.site.around.contents
-        if own.path in contents:
-            yield File.read(own.path, contents[own.path]), own.position.document, own.position.steps
-        for path in sorted(self._generators_files()):
-            if path != own.path:
-                yield File.read(path, contents[path]), 0, ()
-
-    def _generators_files(self) -> set[str]:
-        evaluation = evaluate(self.site.set, self.site.around, renderer=self.site.renderer)
-        return {origin.path for each in evaluation.generated for origin in each.origins if origin.path}
 
     def _same_frames(self, pieces: Sequence[Piece]) -> bool:
         try:
@@ -208,17 +149,16 @@ class _Editing:
         except GitopsBackupError:
             return False
 
-    def _marked(self, pieces: Sequence[Piece]) -> tuple[Marks, dict[str, Object]]:
-        marks = Marks(self.site.around.contents.values())
-        names = {piece: piece.name + marks.mark(number) for number, piece in enumerate(pieces)}
-        return marks, self._evaluated(self._changed(names))
+    def _marked(self, pieces: Sequence[Piece]) -> tuple[Marks, Mapping[str, Object]]:
+        marks = Marks(self.site.maker.files.values())
+        return marks, self._made({piece: piece.name + marks.mark(n) for n, piece in enumerate(pieces)})
 
     def _changed(self, names: Mapping[Piece, str]) -> dict[str, bytes]:
-        return respelled(self.site.around.contents, names)
+        return respelled(self.site.maker.files, names)
 
-    def _evaluated(self, changed: Mapping[str, bytes]) -> dict[str, Object]:
-        """The Applications that the set generates with other contents of files."""
-        return generated_with(changed, self.site.set, self.site.around, renderer=self.site.renderer)
+    def _made(self, names: Mapping[Piece, str]) -> Mapping[str, Object]:
+        """The Applications that are made with other names in these places."""
+        return self.site.maker.with_files(self._changed(names)).applications()
 
     def _rendered(self, application: Object, *, again: bool = False) -> Sequence[Rendered]:
         return self.site.render(application, again)
@@ -266,7 +206,7 @@ class _Editing:
         composition = compositions.get(user)
         if composition is None or not composition.segments:
             what = "of no text that can be written"
-            raise _Unfit(Reason.OVERRIDDEN, f"{self.site.set} makes {shown} {what}")
+            raise _Unfit(Reason.OVERRIDDEN, f"{self.site.maker} makes {shown} {what}")
         try:
             return solve(user, compositions, targets, changed=names, fixed=fixed)
         except NoCopy as error:
@@ -288,7 +228,7 @@ class _Editing:
             raise _Unfit(Reason.SHARED_SCALAR, message) from error
 
     def _place(self, piece: Piece) -> str:
-        line = line_of_piece(piece, self.site.around.contents[piece.path])
+        line = line_of_piece(piece, self.site.maker.files[piece.path])
         return f"{one_line(piece.path)}, line {line}"
 
     def _proven(
@@ -296,7 +236,7 @@ class _Editing:
         solved: Mapping[Wanted, Mapping[Piece, str]],
         names: Mapping[Piece, str],
         refused: Mapping[Wanted, Refused],
-    ) -> SetResult:
+    ) -> MadeResult:
         """The result of what can be proven: all of it, or else one after the other."""
         refused = dict(refused)
         try:
@@ -313,14 +253,14 @@ class _Editing:
                     refused[each] = _refusal(each[1], failure)
             solved = kept
             applications = self._proof(names, solved)
-        contents = self.site.around.contents
+        contents = self.site.maker.files
         edits = self._changed(names)
         replaced = {}
         for each, own in solved.items():
             first = min(own)
             line = line_of_piece(first, contents[first.path])
             replaced[each] = Replaced(each[1], first.path, line)
-        return SetResult(edits, replaced, refused, applications=applications)
+        return MadeResult(edits, replaced, refused, applications=applications)
 
     def _failure(
         self, names: Mapping[Piece, str], solved: Mapping[Wanted, Mapping[Piece, str]]
@@ -337,7 +277,7 @@ class _Editing:
         """The Applications that become others. Raises a `GitopsBackupError` where that is not all."""
         if not names:
             return {}
-        after = self._evaluated(self._changed(names))
+        after = self._made(names)
         if frames(after) != frames(self.before):
             raise _Unfit(Reason.PROOF_FAILED, MORE_THAN_IMAGES)
         changed = {name: each for name, each in after.items() if each != self.before[name]}

@@ -1,11 +1,11 @@
-"""How the images that a set deploys are put together, as marks show it."""
+"""How the images that Applications deploy are put together, as marks show it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from gitops_backup.sources.applicationsets.pieces import Piece
 from gitops_backup.sources.helm.compositions import Composition
+from gitops_backup.sources.makers.pieces import Piece
 from gitops_backup.sources.rendered import RenderedImage
 
 User = tuple[str, RenderedImage]
