@@ -19,6 +19,7 @@ from gitops_backup.cli.forges import ConfiguredForges, renew_git
 from gitops_backup.cli.renewal import Renewable, Renewal
 from gitops_backup.cli.wiring import Feed, open_git, open_registries, open_renderer
 from gitops_backup.cluster.announcer import Announcer
+from gitops_backup.cluster.argocd import ArgoCdReader, ArgoCdWatch
 from gitops_backup.cluster.connection import Connection, Json
 from gitops_backup.cluster.events import EventRecorder
 from gitops_backup.cluster.lease import LeaderElection
@@ -37,7 +38,7 @@ from gitops_backup.controller.backups import BackupReconciler
 from gitops_backup.controller.elsewhere import Elsewhere
 from gitops_backup.controller.inventory import Concerned, Inventory
 from gitops_backup.controller.journal import Journal
-from gitops_backup.controller.manager import Manager, Queues
+from gitops_backup.controller.manager import Manager, Queues, Watch
 from gitops_backup.controller.queue import WorkQueue
 from gitops_backup.controller.repositories import RepositoryReconciler
 from gitops_backup.controller.targets import management
@@ -225,7 +226,7 @@ class Assembly:
             on_failure=self._failed,
         )
 
-    def _watches(self) -> list[Reflector[Any]]:
+    def _watches(self) -> list[Watch]:
         feed = Feed(self._inventory, self.policy, self._wake)
         watched: list[tuple[Any, Any, Any, str | None]] = [
             (DEPLOYMENTS, *feed.workload(Kind.DEPLOYMENT), None),
@@ -236,8 +237,8 @@ class Assembly:
             (PODS, feed.project_pod, feed.put_pod, None),
             (IMAGE_BACKUPS, ImageBackup.project, feed.put_backup, self.policy.backup_namespace),
         ]
-        return [
-            Reflector(
+        reflectors = {
+            resource: Reflector(
                 self._argocd if resource in _OF_ARGOCD else self._connection,
                 resource,
                 project=self._guarded(project),
@@ -247,7 +248,15 @@ class Assembly:
                 on_failure=self._failed,
             )
             for resource, project, put, namespace in watched
-        ]
+        }
+        reader = ArgoCdReader(self._argocd, homes=feed.homes, put=feed.put_argocd, on_default=self._assumed)
+        settings = ArgoCdWatch(
+            reader,
+            after=reflectors[APPLICATIONS].synced,
+            stop=self._stop_watching,
+            on_failure=self._failed,
+        )
+        return [*reflectors.values(), settings]
 
     def _guarded(self, project: Callable[[Json], Any]) -> Callable[[Json], Any]:
         """A projection for which an object that cannot be read is as good as absent: it stops no other."""
@@ -273,6 +282,9 @@ class Assembly:
 
     def _failed(self, error: GitopsBackupError) -> None:
         self._log.warning("the API server did not do as asked", error=str(error))
+
+    def _assumed(self, namespace: str, why: GitopsBackupError) -> None:
+        self._log.warning("Argo CD's settings are taken for its defaults", namespace=namespace, why=str(why))
 
     def _end_now(self, why: str) -> None:
         self._log.error("this replica ends", why=why)

@@ -12,6 +12,7 @@ from typing import Any
 
 from gitops_backup.cli.wiring import Feed
 from gitops_backup.cluster.access import missing_permissions
+from gitops_backup.cluster.argocd import ArgoCdReader
 from gitops_backup.cluster.connection import Connection, Json
 from gitops_backup.cluster.discovery import serves
 from gitops_backup.cluster.errors import Forbidden, NotFound
@@ -35,7 +36,8 @@ from gitops_backup.controller.targets import management
 from gitops_backup.domain.backups import ImageBackup
 from gitops_backup.domain.policy import Policy
 from gitops_backup.domain.workloads import Kind
-from gitops_backup.errors import UsageError
+from gitops_backup.errors import GitopsBackupError, UsageError
+from gitops_backup.sources.argocd import CONFIG_MAP
 from gitops_backup.sources.projects import Project
 
 Listed = tuple[Connection, Resource, str | None, Callable[[Json], Any], Callable[[ObjectKey, Any], None]]
@@ -77,6 +79,7 @@ def snapshot(
             tell(
                 f"these credentials may not get namespaces: no annotation is known of {' and '.join(hidden)}"
             )
+    _read_settings(argocd or connection, feed, tell)
     if IMAGE_BACKUPS not in {resource for _, resource, _, _, _ in lists}:
         tell("the CustomResourceDefinition of ImageBackups is not installed: no image is backed up yet")
     return inventory
@@ -102,6 +105,17 @@ def _lists(
             (connection, IMAGE_BACKUPS, policy.backup_namespace, ImageBackup.project, feed.put_backup)
         )
     return lists
+
+
+def _read_settings(argocd: Connection, feed: Feed, tell: Callable[[str], None]) -> None:
+    def on_default(home: str, error: GitopsBackupError) -> None:
+        if isinstance(error, Forbidden):
+            what = f"the settings of Argo CD in the namespace {home}"
+            tell(
+                f"these credentials may not get the ConfigMap {CONFIG_MAP}: {what} are taken for its defaults"
+            )
+
+    ArgoCdReader(argocd, homes=feed.homes, put=feed.put_argocd, on_default=on_default).read()
 
 
 def _put_namespaces(connection: Connection, feed: Feed, names: Iterable[str]) -> list[str]:

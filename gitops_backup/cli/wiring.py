@@ -61,6 +61,7 @@ from gitops_backup.rendering.cache import CachingRenderer
 from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.settings import Settings
 from gitops_backup.sources.applications import Application
+from gitops_backup.sources.argocd import ArgoCd
 from gitops_backup.sources.projects import Project
 from gitops_backup.sources.rendering import Renderer
 
@@ -315,6 +316,14 @@ class Feed:
     def put_application(self, key: ObjectKey, application: Application | None) -> None:
         """An Application changed."""
         self._wake(self._inventory.put_application(key, application))
+
+    def homes(self) -> set[str]:
+        """The namespaces of Argo CDs: an Application says which, and is not believed everything."""
+        return self._inventory.homes() & self._policy.argocd_namespaces
+
+    def put_argocd(self, home: str, argocd: ArgoCd) -> None:
+        """The settings of the Argo CD in a namespace were read."""
+        self._wake(self._inventory.put_argocd(home, argocd))
 
 
 def permissions(policy: Policy, *, applications: bool) -> list[Permission]:

@@ -17,7 +17,8 @@ from gitops_backup.domain.images import InvalidReference, Reference
 from gitops_backup.domain.planning import Management
 from gitops_backup.domain.policy import Namespaces, Policy, out_of_scope
 from gitops_backup.domain.workloads import Pod, Workload, WorkloadKey
-from gitops_backup.sources.applications import Application, Declarer, TrackingId, owner_of
+from gitops_backup.sources.applications import Application, Declarer, owner_of
+from gitops_backup.sources.argocd import ArgoCd
 from gitops_backup.sources.places import has_manifests, says_something
 from gitops_backup.sources.projects import Project
 
@@ -26,6 +27,8 @@ V = TypeVar("V")
 
 ObjectKey = tuple[str, str]
 """A namespace and a name."""
+
+_BY_DEFAULT = ArgoCd()
 
 Manage = Callable[[Application, Project | None], Management]
 
@@ -71,6 +74,8 @@ class Inventory:
         self._listed: dict[WorkloadKey, set[ObjectKey]] = {}
         self._instances: dict[str, set[ObjectKey]] = {}
         self._claims: dict[str, set[WorkloadKey]] = {}
+        self._argocds: dict[str, ArgoCd] = {}
+        self._trackings = {_BY_DEFAULT.tracking}
 
     # -- changes ------------------------------------------------------------------------------------------
 
@@ -81,7 +86,7 @@ class Inventory:
             if workload is not None and workload.same_as(entry.workload):
                 entry.workload = workload
                 return Concerned()
-            before, claimed = {image for _, image in entry.images}, _claimed(entry.workload)
+            before, claimed = {image for _, image in entry.images}, self._claimed(entry.workload)
             entry.workload = workload
             entry.images = _images(workload) if workload is not None else ()
             after = {image for _, image in entry.images}
@@ -89,10 +94,11 @@ class Inventory:
                 _discard(self._users, image, key)
             for image in after - before:
                 self._users.setdefault(image, set()).add(key)
-            if claimed != _claimed(workload):
-                _discard(self._claims, claimed, key)
-                if _claimed(workload):
-                    self._claims.setdefault(_claimed(workload), set()).add(key)
+            claims = self._claimed(workload)
+            for instance in claimed - claims:
+                _discard(self._claims, instance, key)
+            for instance in claims - claimed:
+                self._claims.setdefault(instance, set()).add(key)
             self._drop_if_empty(key, entry)
             if workload is not None:
                 self._look(workload, entry.images)
@@ -203,6 +209,19 @@ class Inventory:
                     concerned |= self._candidates(application)
             return Concerned(frozenset(concerned))
 
+    def put_argocd(self, home: str, argocd: ArgoCd) -> Concerned:
+        """The settings of the Argo CD in the namespace `home` are as given now."""
+        with self._lock:
+            if argocd == self._argocds.get(home, _BY_DEFAULT):
+                return Concerned()
+            self._argocds[home] = argocd
+            self._trackings = {each.tracking for each in (_BY_DEFAULT, *self._argocds.values())}
+            self._claims.clear()
+            for key, entry in self._entries.items():
+                for instance in self._claimed(entry.workload):
+                    self._claims.setdefault(instance, set()).add(key)
+            return Concerned(frozenset(self._entries))
+
     # -- facts --------------------------------------------------------------------------------------------
 
     @property
@@ -310,6 +329,16 @@ class Inventory:
         with self._lock:
             return self._projects.get((application.home, application.app_project))
 
+    def argocd_of(self, application: Application) -> ArgoCd:
+        """The Argo CD of an Application."""
+        with self._lock:
+            return self._argocds.get(application.home, _BY_DEFAULT)
+
+    def homes(self) -> set[str]:
+        """The namespaces that the Argo CDs run in which the Applications belong to."""
+        with self._lock:
+            return {application.home for application, _ in self._applications.values()}
+
     def tracked_by(self, application: Application) -> list[Workload]:
         """The workloads that belong to an Application, sorted by key."""
         with self._lock:
@@ -410,9 +439,15 @@ class Inventory:
 
     def _owner(self, workload: Workload) -> ObjectKey | None:
         candidates = set(self._listed.get(workload.key, ()))
-        candidates |= self._instances.get(_claimed(workload), set())
-        owner = owner_of(workload, (self._applications[key][0] for key in candidates))
+        for instance in self._claimed(workload):
+            candidates |= self._instances.get(instance, set())
+        known = (self._applications[key][0] for key in candidates)
+        owner = owner_of(workload, known, tracking=lambda application: self.argocd_of(application).tracking)
         return _key(owner) if owner is not None else None
+
+    def _claimed(self, workload: Workload | None) -> set[str]:
+        """The instances of Applications that a workload may name, as one Argo CD or another reads it."""
+        return {each.instance(workload) for each in self._trackings} - {""} if workload is not None else set()
 
     def _names(self, images: Iterable[Reference]) -> Iterable[str]:
         for image in images:
@@ -427,12 +462,6 @@ class Inventory:
     def _drop_if_empty(self, key: WorkloadKey, entry: _Entry) -> None:
         if entry.workload is None and not entry.pods:
             self._entries.pop(key, None)
-
-
-def _claimed(workload: Workload | None) -> str:
-    """The instance of Argo CD's Application that a workload's tracking annotation names; empty for none."""
-    tracking = TrackingId.parse(workload.tracking_id or "") if workload is not None else None
-    return tracking.instance if tracking is not None else ""
 
 
 def _key(application: Application) -> ObjectKey:

@@ -79,7 +79,8 @@ class Workload:
     `directive` is the value of the annotation k8slab.io/image-backup; `owner` the controller that made the
     workload, as `Kind/name`; `originals` are the images that a patch replaced, by container. `version` is the
     resourceVersion that all this was read at, and `annotated` whether there is any annotation. `tracking_id`
-    says which Application of Argo CD made it, and `installation_id` which Argo CD, where there are several.
+    says which Application of Argo CD made it, and `installation_id` which Argo CD, where there are several;
+    which of the `labels` does, Argo CD's settings tell.
     """
 
     key: WorkloadKey
@@ -99,6 +100,7 @@ class Workload:
     annotated: bool = False
     version: str = ""
     installation_id: str | None = None
+    labels: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def project(cls, kind: str, obj: Object) -> Self:
@@ -124,6 +126,7 @@ class Workload:
             directive=annotations.get(ANNOTATION),
             tracking_id=annotations.get(TRACKING_ANNOTATION),
             installation_id=annotations.get(INSTALLATION_ANNOTATION),
+            labels=tuple(sorted((metadata.get("labels") or {}).items())),
             originals=tuple(sorted(original_images(annotations).items())),
             updated=observed and progress.updated >= progress.desired,
             annotated=metadata.get("annotations") is not None,

@@ -2,13 +2,11 @@
 
 The fields are those of Argo CD 3 (pkg/apis/application/v1alpha1/types.go). Thousands of Applications are kept
 in memory, each with hundreds of resources in its status: only Deployments and DaemonSets are kept of these.
-
-Annotations are copied from parents to children, so a tracking id counts only on the object that it names.
 """
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
@@ -24,6 +22,7 @@ from gitops_backup.sources.directory import DirectoryOptions
 from gitops_backup.sources.helm.options import HelmBlock
 from gitops_backup.sources.kustomize.options import KustomizeOptions
 from gitops_backup.sources.replacements import ObjectId
+from gitops_backup.sources.tracking import Tracking, TrackingId
 
 REFRESH_ANNOTATION = "argocd.argoproj.io/refresh"
 HYDRATE_ANNOTATION = "argocd.argoproj.io/hydrate"
@@ -35,22 +34,6 @@ Object = Mapping[str, Any]
 
 class PinnedRevision(GitopsBackupError):
     """A revision that nothing can be pushed to: a commit, a tag, a range of versions."""
-
-
-class TrackingId(NamedTuple):
-    """What Argo CD writes on an object that it manages: the Application's instance name, and the object."""
-
-    instance: str
-    tracked: ObjectId
-
-    @classmethod
-    def parse(cls, text: str) -> Self | None:
-        """The id that an annotation says; None where it says none."""
-        instance, _, rest = text.partition(":")
-        kind, colon, name = rest.partition(":")
-        if not colon or kind.count("/") != 1 or name.count("/") != 1:
-            return None
-        return cls(instance, ObjectId(*kind.split("/"), *name.split("/")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,14 +219,9 @@ class Application:
             tracker=_tracker(_text(annotations, _TRACKING_ANNOTATION), namespace, name),
         )
 
-    def claims(self, workload: Workload) -> bool:
-        """Whether the workload says of itself, and not by what it inherited, that it is tracked here."""
-        tracking = TrackingId.parse(workload.tracking_id or "")
-        return (
-            tracking is not None
-            and self.in_cluster
-            and tracking == TrackingId(self.instance, ObjectId.of(workload.key))
-        )
+    def is_named_by(self, workload: Workload, tracking: Tracking) -> bool:
+        """Whether a workload names it as its own, where Argo CD goes by `tracking`."""
+        return self.in_cluster and tracking.instance(workload) == self.instance
 
     @property
     def at_home(self) -> bool:
@@ -278,15 +256,27 @@ class Declarer(NamedTuple):
     source: Source
 
 
-def owner_of(workload: Workload, applications: Iterable[Application]) -> Application | None:
+def owner_of(
+    workload: Workload, applications: Iterable[Application], *, tracking: Callable[[Application], Tracking]
+) -> Application | None:
     """Which of these Applications a workload belongs to: one whose status lists it, or that it names itself.
 
-    Where several list it, it belongs to the one that it names, which is the one that was synced last. One
-    that says which of several Argo CDs made it may name an Application of another one: it has to be listed.
+    Where several list it, it belongs to the one that it names, which is the one that was synced last. The
+    status lists all that the Application's sources have, also what another Argo CD deploys, and says so. An
+    Application that is named alone may be one of another Argo CD.
     """
-    alone = workload.installation_id is None
-    known = [a for a in applications if workload.key in a.workloads or (alone and a.claims(workload))]
-    return min(known, key=lambda a: (not a.claims(workload), a.namespace, a.name), default=None)
+
+    def has(application: Application) -> bool:
+        known = tracking(application)
+        if workload.key in application.workloads:
+            return not known.is_foreign(workload)
+        return known.is_ours(workload) and application.is_named_by(workload, known)
+
+    def rank(application: Application) -> tuple[bool, str, str]:
+        named = application.is_named_by(workload, tracking(application))
+        return not named, application.namespace, application.name
+
+    return min((each for each in applications if has(each)), key=rank, default=None)
 
 
 def writable_branch(target_revision: str) -> str | None:

@@ -10,6 +10,8 @@ from gitops_backup.domain.images import Reference
 from gitops_backup.domain.planning import plan
 from gitops_backup.domain.policy import Mode
 from gitops_backup.domain.workloads import Workload
+from gitops_backup.sources.argocd import ArgoCd
+from gitops_backup.sources.tracking import Tracking
 from tests.controller.cluster import (
     DIGEST,
     NOW,
@@ -312,6 +314,37 @@ def test_a_workload_belongs_to_the_application_that_lists_it_or_that_it_names() 
         "argocd/shop", "argocd/shop", None, None,
     ]  # fmt: skip
     assert known.tracked_by(shop) == [listed, named]
+
+
+def test_how_argo_cd_knows_what_it_deployed_may_change() -> None:
+    """Then all workloads are concerned, and what they name is read in the new way, at once and later."""
+    web = replace(_tracked("web", "shop"), labels=(("app.kubernetes.io/instance", "other"),))
+    shop, other = (application(name, source("https://git.example/x")) for name in ("shop", "other"))
+    known = inventory(web, shop, other)
+    assert _owner(known, web) == "argocd/shop"
+    assert known.homes() == {"argocd"}
+    by_label = ArgoCd(Tracking(label="app.kubernetes.io/instance"))
+    assert known.put_argocd("argocd", by_label) == _concerned(web)
+    assert known.put_argocd("argocd", by_label) == Concerned()
+    assert known.argocd_of(shop) == by_label
+    assert (_owner(known, web), known.tracked_by(other)) == ("argocd/other", [web])
+    relabelled = replace(web, labels=(("app.kubernetes.io/instance", "shop"),))
+    known.put_workload(web.key, relabelled)
+    assert (_owner(known, relabelled), known.tracked_by(other)) == ("argocd/shop", [])
+    assert known.put_argocd("argocd", ArgoCd()) == _concerned(web)
+    assert _owner(known, relabelled) == "argocd/shop"
+
+
+def test_each_argo_cd_has_settings_of_its_own() -> None:
+    """One that goes by labels reads no annotation of another's."""
+    web = _tracked("web", "shop")
+    here = application("shop", source("https://git.example/x"))
+    known = inventory(web, replace(here, home="elsewhere"))
+    assert _owner(known, web) == "argocd/shop"
+    known.put_argocd("argocd", ArgoCd(Tracking(label="example.com/app")))
+    assert _owner(known, web) == "argocd/shop"
+    known.put_argocd("elsewhere", ArgoCd(Tracking(label="example.com/app")))
+    assert _owner(known, web) is None
 
 
 def test_of_two_applications_that_list_a_workload_it_belongs_to_the_one_that_it_names() -> None:

@@ -157,3 +157,46 @@ def test_an_application_outside_of_argo_cds_namespace_is_found_and_refreshed(sce
         until(lambda: BACKUP.encode() in repository.file("app.yaml"), what="the commit")
         until(lambda: refreshes.count > 0, what="a refresh to be asked for")
     assert repository.commits() == 2
+
+
+def test_a_label_tells_the_application_where_argo_cd_is_set_to_go_by_it(scene: Scene) -> None:
+    """With the rights of the mode, in whichever namespace Argo CD is; before that, the label says nothing."""
+    home = scene.sandbox.namespace(f"argocd-{scene.namespace}")
+    repository = scene.repository({"app.yaml": scene.yaml("Deployment", "app", [REDIS])})
+    app = scene.deployment("app", REDIS)
+    scene.api.merge(app.path, {"metadata": {"labels": {"example.com/application": "shop"}}})
+    thing = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": "shop", "namespace": home},
+        "spec": {
+            "project": "default",
+            "destination": {"server": "https://kubernetes.default.svc", "namespace": scene.namespace},
+            "sources": [{"repoURL": repository.url, "path": "."}],
+        },
+        "status": {
+            "controllerNamespace": home,
+            "sync": {"status": "Synced", "revisions": [repository.head]},
+        },
+    }
+    scene.api.apply(thing)
+    scene.wait_rolled_out(app)
+    settings = {
+        "application.resourceTrackingMethod": "label",
+        "application.instanceLabelKey": "example.com/application",
+    }
+    with scene.controller("gitops", argocd_namespaces=[home]) as controller:
+        until(lambda: controller.images("Blocked", "NotInGit") == 1, what="the label not to count")
+        (said,) = controller.said("Argo CD's settings are taken for its defaults")
+        assert said["namespace"] == home
+        assert "argocd-cm" in said["why"]
+    config_map = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "argocd-cm", "namespace": home},
+    }
+    scene.api.apply({**config_map, "data": settings})
+    with scene.controller("gitops", argocd_namespaces=[home]) as controller:
+        until(lambda: BACKUP.encode() in repository.file("app.yaml"), what="the commit")
+        assert not controller.said("Argo CD's settings are taken for its defaults")
+    assert repository.commits() == 2

@@ -9,13 +9,11 @@ from gitops_backup.domain.workloads import Workload, WorkloadKey
 from gitops_backup.sources.applications import (
     Application,
     PinnedRevision,
-    TrackingId,
     normalised,
-    owner_of,
     writable_branch,
 )
 from gitops_backup.sources.directory import DirectoryOptions
-from gitops_backup.sources.replacements import ObjectId
+from gitops_backup.sources.tracking import Tracking
 
 HERE = {"server": "https://kubernetes.default.svc", "namespace": "shop"}
 SOURCE = {"repoURL": "https://git.example/Shop.git", "path": "apps/web", "targetRevision": "main"}
@@ -135,26 +133,7 @@ def test_what_is_deployed_elsewhere_owns_nothing_here(destination: object, here:
     application = app(spec={"source": SOURCE, "destination": destination}, status={"resources": LISTED})
     assert application.in_cluster == here
     assert (WEB in application.workloads) == here
-    assert application.claims(workload("web:apps/Deployment:shop/web")) == here
-
-
-@pytest.mark.parametrize(
-    ("tracking", "claimed"),
-    [
-        ("web:apps/Deployment:shop/web", True),
-        ("other:apps/Deployment:shop/web", False),
-        ("web:apps/Deployment:shop/parent", False),
-        ("web:example.com/Deployment:shop/web", False),
-        ("web:apps/StatefulSet:shop/web", False),
-        ("web:apps/Deployment:blog/web", False),
-        ("web", False),
-        ("", False),
-        (None, False),
-    ],
-)
-def test_an_annotation_counts_only_on_the_object_that_it_names(tracking: str | None, claimed: bool) -> None:
-    """Parents hand their annotations down to their children."""
-    assert app().claims(workload(tracking)) == claimed
+    assert application.is_named_by(workload("web:apps/Deployment:shop/web"), Tracking()) == here
 
 
 def test_instances_outside_of_argo_cds_namespace_have_two_names() -> None:
@@ -165,36 +144,7 @@ def test_instances_outside_of_argo_cds_namespace_have_two_names() -> None:
         {"metadata": {"name": "web", "namespace": "gitops"}}, argocd_namespace="gitops"
     )
     assert moved.instance == "web"
-    assert app(namespace="team").claims(workload("team_web:apps/Deployment:shop/web"))
-
-
-@pytest.mark.parametrize(
-    ("text", "parsed"),
-    [
-        ("a:apps/Deployment:n/w", TrackingId("a", ObjectId("apps", "Deployment", "n", "w"))),
-        ("a:/Service:n/w", TrackingId("a", ObjectId("", "Service", "n", "w"))),
-        ("a:rbac/ClusterRole:/r:x", TrackingId("a", ObjectId("rbac", "ClusterRole", "", "r:x"))),
-        ("a:apps/Deployment", None),
-        ("a:apps:n/w", None),
-        ("a:apps/Deployment:w", None),
-        ("a:apps/Deployment:n/w/x", None),
-    ],
-)
-def test_a_tracking_id_is_parsed(text: str, parsed: TrackingId | None) -> None:
-    """Three parts, of which the second and the third have two each."""
-    assert TrackingId.parse(text) == parsed
-
-
-def test_a_workload_belongs_to_the_application_that_it_names() -> None:
-    """Of several that list it the one that it names itself; without a name the first; else nobody."""
-    one = app(name="one", status={"resources": LISTED})
-    two = app(name="two", status={"resources": LISTED})
-    new = app(name="new")
-    assert owner_of(workload("two:apps/Deployment:shop/web"), [one, two, new]) is two
-    assert owner_of(workload("new:apps/Deployment:shop/web"), [one, two, new]) is new
-    assert owner_of(workload("gone:apps/Deployment:shop/web"), [two, one]) is one
-    assert owner_of(workload(None), [new]) is None
-    assert owner_of(workload("two:apps/Deployment:shop/web"), []) is None
+    assert app(namespace="team").is_named_by(workload("team_web:apps/Deployment:shop/web"), Tracking())
 
 
 @pytest.mark.parametrize(
@@ -362,23 +312,6 @@ def test_an_application_deploys_here_where_it_names_this_cluster(
     )
     assert application.in_cluster is here
     assert (WEB in application.workloads) is here
-
-
-def test_a_workload_of_another_argo_cd_is_not_taken_for_one_of_an_application_of_the_same_name() -> None:
-    """Where several Argo CDs deploy to a cluster, their objects say which; then the status decides."""
-    named = {"argocd.argoproj.io/tracking-id": "web:apps/Deployment:shop/web"}
-    ours = app(status={})
-    listing = app(status={"resources": LISTED})
-    plain, installed = (
-        Workload.project("Deployment", {"metadata": {**_WEB, "annotations": annotations}})
-        for annotations in (named, named | {"argocd.argoproj.io/installation-id": "theirs"})
-    )
-    assert owner_of(plain, [ours]) == ours
-    assert owner_of(installed, [ours]) is None
-    assert owner_of(installed, [ours, listing]) == listing
-
-
-_WEB = {"namespace": "shop", "name": "web"}
 
 
 def test_what_a_hydrator_has_seen_are_the_commits_that_it_renders_from() -> None:
