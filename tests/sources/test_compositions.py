@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gitops_backup.sources.helm.compositions import Composition, NoCopy, NotWritable, Segment, solve
+from gitops_backup.sources.composed.compositions import Composition, NoCopy, NotWritable, Segment, solve
 
 FLAT = "bak.example/m/library_nginx"
 NESTED = "bak.example/m/docker.io/library/nginx"

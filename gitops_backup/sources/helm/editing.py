@@ -2,8 +2,8 @@
 
 The chart is rendered as it is. Then it is rendered with a mark in every text that may be part of an image's
 name, each mark its own: where they come out says how each image is put together, and from where. From that
-follows which texts to change (`helm_plan`), and a third rendering shows whether images become their copies
-and nothing else changes (`helm_proof`).
+follows which texts to change (`plan`), and a third rendering shows whether images become their copies
+and nothing else changes (`composed.proof`).
 
 What the Application sets itself overrides what files of values say; it is written where the Application is
 in a file. Custom resource definitions that lie in the chart's folder for them are not rendered: no value
@@ -12,15 +12,16 @@ changes them. Helm's tests are not, either: Argo CD does not run them.
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
+from gitops_backup.sources.composed.proof import Proof
 from gitops_backup.sources.helm.charts import read_chart
 from gitops_backup.sources.helm.inline import InlineValues
 from gitops_backup.sources.helm.options import HelmBlock
 from gitops_backup.sources.helm.plan import make_plan
-from gitops_backup.sources.helm.proof import Proof
 from gitops_backup.sources.helm.rendering import ChartRendering
 from gitops_backup.sources.helm.value_files import UnusableChart
 from gitops_backup.sources.helm.words import Words
@@ -59,14 +60,17 @@ def edit_chart(
         return _all_refused(replacements, Reason.RENDER_FAILED, message)
     sorted_out = asked(replacements, before, source=source)
     copies = with_asked(copies, sorted_out.due)
-    plan = make_plan(
-        sorted_out.due,
-        rendering=rendering,
+    words = Words(rendering.chart, source, rendering.inline)
+    plan = make_plan(sorted_out.due, rendering=rendering, before=before, copies=copies, words=words)
+    proof = Proof(
         before=before,
         copies=copies,
-        words=Words(rendering.chart, source, rendering.inline),
+        compositions=plan.compositions,
+        change=rendering.changed,
+        again=partial(rendering.as_it_is, again=True),
+        place=words.place,
+        order=lambda text: (text.path, *map(str, text.keys)),
     )
-    proof = Proof(rendering=rendering, before=before, copies=copies, compositions=plan.compositions)
     result = proof.of(plan.solved)
     return ShapeResult(
         edits=result.edits,

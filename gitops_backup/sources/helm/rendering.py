@@ -4,20 +4,18 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from gitops_backup.errors import GitopsBackupError
+from gitops_backup.sources.composed.proof import Changed
+from gitops_backup.sources.composed.solutions import Unwritten
 from gitops_backup.sources.documents import InvalidManifest
 from gitops_backup.sources.helm.charts import Chart
 from gitops_backup.sources.helm.inline import InlineValues
 from gitops_backup.sources.helm.texts import Text, written
+from gitops_backup.sources.helm.words import where
 from gitops_backup.sources.inline.texts import CannotWrite
 from gitops_backup.sources.insertion import CannotInsert
 from gitops_backup.sources.proof import ProofFailed
 from gitops_backup.sources.rendered import Documents, InvalidRendering, Rendered, read_rendering
 from gitops_backup.sources.rendering import Files, HelmOptions, Renderer, RenderFailed
-
-
-class Unwritten(GitopsBackupError):
-    """Texts cannot be written, or not be rendered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +41,39 @@ class ChartRendering:
         """The objects of the chart. Raises `RenderFailed` or `InvalidRendering`."""
         return self.of(self.chart.files, self.inline.options, again=again)
 
-    def tried(self, texts: Mapping[Text, str]) -> tuple[Rendered, ...]:
-        """The objects of the chart with other texts. Raises `Unwritten`."""
+    def tried(self, names: Mapping[Text, str]) -> tuple[Rendered, ...]:
+        """The objects of the chart with other names in texts. Raises `Unwritten`."""
+        texts = _renamed(names)
         try:
             return self.of(self._files(texts), self.inline.tried(_inline(texts)))
         except _FAILURES as error:
             raise Unwritten(error.message) from error
 
-    def changed(self, texts: Mapping[Text, str]) -> "Changed":
-        """The chart with other texts, written. Raises `Unwritten`."""
+    def changed(self, names: Mapping[Text, str]) -> Changed[Text]:
+        """The chart with other names in texts, written. Raises `Unwritten`."""
+        texts = _renamed(names)
         try:
             files, own = self._files(texts), _inline(texts)
             inline = self.inline.written(own) if own else self.inline
-            return Changed(files, inline, self.of(files, inline.options))
+            objects = self.of(files, inline.options)
         except _FAILURES as error:
             raise Unwritten(error.message) from error
+        return Changed(
+            objects, self._edits(files, inline), lambda text: where(text, self.chart, inline, files)
+        )
 
     def _files(self, texts: Mapping[Text, str]) -> Files:
         return written(self.chart, {text: new for text, new in texts.items() if not text.inline})
 
+    def _edits(self, files: Files, inline: InlineValues) -> dict[str, bytes]:
+        of_files = {p: content for p, content in files.items() if content != self.chart.files[p]}
+        of_values = inline.layers.contents.items() - self.inline.layers.contents.items()
+        origins = self.chart.origins
+        return {origins.get(path, path): content for path, content in (*of_files.items(), *of_values)}
 
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A chart with other texts: its files, the Application's values, and what is rendered of them."""
 
-    files: Files
-    inline: InlineValues
-    objects: tuple[Rendered, ...]
+def _renamed(names: Mapping[Text, str]) -> dict[Text, str]:
+    return {text: text.renamed(name) for text, name in names.items()}
 
 
 def _inline(texts: Mapping[Text, str]) -> dict[Text, str]:

@@ -6,8 +6,8 @@ from itertools import takewhile
 
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
+from gitops_backup.sources.composed.compositions import Composition
 from gitops_backup.sources.helm.charts import Chart
-from gitops_backup.sources.helm.compositions import Composition
 from gitops_backup.sources.helm.inline import InlineValues
 from gitops_backup.sources.helm.texts import How, Text, line_in
 from gitops_backup.sources.rendered import RenderedImage
@@ -24,11 +24,20 @@ class Words:
     source: str
     inline: InlineValues
 
+    def place(self, text: Text) -> str:
+        """Where a text stands, or would, for people."""
+        path, line = where(text, self.chart, self.inline, self.chart.files)
+        if not path:
+            return f"{self.inline.field_of(text)} of the live Application"
+        if text.how == How.ADDED:
+            return f"{path}, with {one_line('.'.join(map(str, text.keys)))} added"
+        return f"{path}, line {line}"
+
     def no_copy(self, replacement: Replacement, text: Text, image: RenderedImage) -> Refused:
         """A text also feeds an image without a copy."""
         what = f"{one_line(image.text)} of {image.workload}, container {one_line(image.container)}"
         reason, why = uncopied(image.workload)
-        return Refused(replacement, reason, f"{self._place(text)}, also sets {what}, {why}")
+        return Refused(replacement, reason, f"{self.place(text)}, also sets {what}, {why}")
 
     def not_writable(
         self,
@@ -50,14 +59,14 @@ class Words:
             return Refused(replacement, Reason.OVERRIDDEN, self._overridden(inline))
         stray = next((text for text in texts if text in strays), None)
         if stray is not None:
-            message = f"{self._place(stray)}, is also {strays[stray]}, which must not change"
+            message = f"{self.place(stray)}, is also {strays[stray]}, which must not change"
             return Refused(replacement, Reason.SHARED_SCALAR, message)
         if user != image:
             other = f"{one_line(user.text)} of {user.workload}, container {one_line(user.container)}"
-            message = f"{self._place(texts[-1])}, is also part of {other}, which it does not fit"
+            message = f"{self.place(texts[-1])}, is also part of {other}, which it does not fit"
             return Refused(replacement, Reason.SHARED_SCALAR, message)
         if texts:
-            message = f"{self._place(texts[-1])}, is only a part of {shown}"
+            message = f"{self.place(texts[-1])}, is only a part of {shown}"
             added = " and ".join(map(one_line, composition.added)) if composition is not None else ""
             message += f", and the chart itself adds {added}" if added else ""
             message += f": it cannot become {replacement.new}"
@@ -82,25 +91,12 @@ class Words:
         above = takewhile(lambda path: not self.chart.is_writable(path), reversed(self.chart.value_files))
         return any(last in self.chart.files[path] for path in above)
 
-    def _place(self, text: Text) -> str:
-        return place(text, self.chart, self.inline)
-
     def _overridden(self, text: Text) -> str:
         path, line = self.inline.line(text)
         sets = f"{self.inline.field_of(text)} of the live Application sets {one_line(text.whole)}"
         if not path:
             return sets
         return f"{sets}, in {one_line(path)}, line {line}: {self.inline.problem(text)}"
-
-
-def place(text: Text, chart: Chart, inline: InlineValues) -> str:
-    """Where a text stands, or would, for people."""
-    path, line = where(text, chart, inline, chart.files)
-    if not path:
-        return f"{inline.field_of(text)} of the live Application"
-    if text.how == How.ADDED:
-        return f"{path}, with {one_line('.'.join(map(str, text.keys)))} added"
-    return f"{path}, line {line}"
 
 
 def where(text: Text, chart: Chart, inline: InlineValues, files: Files) -> tuple[str, int]:

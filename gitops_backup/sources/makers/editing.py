@@ -17,8 +17,9 @@ from functools import cached_property, partial
 from gitops_backup.domain.images import InvalidReference, Reference, means
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
-from gitops_backup.sources.helm.compositions import Composition, NoCopy, NotWritable, solve
-from gitops_backup.sources.helm.marks import Marks
+from gitops_backup.sources.composed.compositions import Composition, NoCopy, NotWritable, solve
+from gitops_backup.sources.composed.marks import Marks
+from gitops_backup.sources.composed.solutions import name_of
 from gitops_backup.sources.makers.findings import Findings, User
 from gitops_backup.sources.makers.frames import frame_of
 from gitops_backup.sources.makers.maker import Maker, Object
@@ -116,7 +117,7 @@ class _Editing:
             due |= {(name, one): image for one, image in found.due.items()}
             refused |= {(name, one.replacement): one for one in found.refused}
             done += [(name, one) for one in found.done]
-        pieces = self._pieces({_name(image.text) for image in due.values()})
+        pieces = self._pieces({name_of(image.text) for image in due.values()})
         findings = self._findings(pieces)
         solved: dict[Wanted, Mapping[Piece, str]] = {}
         groups = {user: group for group in findings.groups() for user in group}
@@ -177,7 +178,7 @@ class _Editing:
             shown = {(marks.without(image.workload), image.steps): image.text for image in images_of(after)}
             for image in images_of(before):
                 text = shown.get((image.workload, image.steps), "")
-                composition = marks.composition(_name(image.text), text, pieces)
+                composition = marks.composition(name_of(image.text), text, pieces)
                 if composition is not None:
                     compositions[name, image] = composition
                 target = self._target(image)
@@ -194,10 +195,10 @@ class _Editing:
             copy = self.copies.get(Reference.parse(image.text))
         except InvalidReference:
             return None
-        rest = image.text[len(_name(image.text)) :]
-        if copy is None or not means(_name(copy) + rest, Reference.parse(copy)):
+        rest = image.text[len(name_of(image.text)) :]
+        if copy is None or not means(name_of(copy) + rest, Reference.parse(copy)):
             return None
-        return _name(copy)
+        return name_of(copy)
 
     def _solved(self, user: User, findings: Findings, names: Mapping[Piece, str]) -> Mapping[Piece, str]:
         fixed = frozenset(findings.strays)
@@ -303,10 +304,3 @@ def _refusal(replacement: Replacement, error: GitopsBackupError) -> Refused:
 
 def _all(wanted: Sequence[Wanted], reason: Reason, message: str) -> dict[Wanted, Refused]:
     return {each: Refused(each[1], reason, message) for each in wanted}
-
-
-def _name(text: str) -> str:
-    """A reference up to its tag or digest."""
-    name = text.partition("@")[0]
-    head, slash, last = name.rpartition("/")
-    return head + slash + last.partition(":")[0]

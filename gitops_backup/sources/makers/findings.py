@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from gitops_backup.sources.helm.compositions import Composition
+from gitops_backup.sources.composed.compositions import Composition
 from gitops_backup.sources.makers.pieces import Piece
 from gitops_backup.sources.rendered import RenderedImage
 

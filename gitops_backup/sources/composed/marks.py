@@ -11,8 +11,8 @@ from collections.abc import Set as AbstractSet
 from hashlib import sha256
 from typing import Protocol, TypeVar
 
+from gitops_backup.sources.composed.compositions import Composition, Segment
 from gitops_backup.sources.content import Bare, Value
-from gitops_backup.sources.helm.compositions import Composition, Segment
 from gitops_backup.sources.rendered import Rendered, Way, described
 from gitops_backup.sources.replacements import ObjectId
 

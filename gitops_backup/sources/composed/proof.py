@@ -1,16 +1,14 @@
-"""Showing that edits of a chart make images their copies and change nothing else, by rendering."""
+"""Showing that edits of texts make images their copies and change nothing else, by rendering."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Generic
 
 from gitops_backup.domain.images import Reference, means
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError
-from gitops_backup.sources.helm.compositions import Composition
-from gitops_backup.sources.helm.plan import Solved
-from gitops_backup.sources.helm.rendering import Changed, ChartRendering, Unwritten
-from gitops_backup.sources.helm.texts import Text
-from gitops_backup.sources.helm.words import place, where
+from gitops_backup.sources.composed.compositions import Composition
+from gitops_backup.sources.composed.solutions import AnyText, Solved, Unwritten
 from gitops_backup.sources.rendered import InvalidRendering, Rendered, RenderedImage
 from gitops_backup.sources.rendered_proof import NotExplained, proven
 from gitops_backup.sources.rendering import RenderFailed
@@ -21,15 +19,31 @@ _MOST_GROUPS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """Edits, rendered and compared."""
+class Changed(Generic[AnyText]):
+    """A source with other texts: what is rendered of it, the files that are others, and where a text is."""
 
-    rendering: ChartRendering
+    objects: Sequence[Rendered]
+    edits: Mapping[str, bytes]
+    where: Callable[[AnyText], tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof(Generic[AnyText]):
+    """Edits, rendered and compared.
+
+    `before` is the rendering as it is, which `again` makes once more. `change` writes other names in texts;
+    it raises `Unwritten`. `place` says for people where a text is, or would be; texts have an order.
+    """
+
     before: Sequence[Rendered]
     copies: Mapping[Reference, str]
-    compositions: Mapping[RenderedImage, Composition[Text]]
+    compositions: Mapping[RenderedImage, Composition[AnyText]]
+    change: Callable[[Mapping[AnyText, str]], Changed[AnyText]]
+    again: Callable[[], Sequence[Rendered]]
+    place: Callable[[AnyText], str]
+    order: Callable[[AnyText], tuple[str, ...]]
 
-    def of(self, solved: Sequence[Solved]) -> ShapeResult:
+    def of(self, solved: Sequence[Solved[AnyText]]) -> ShapeResult:
         """The edits that stand: all at once, or else those that stand beside the ones before."""
         if not solved:
             return ShapeResult()
@@ -39,7 +53,7 @@ class Proof:
             groups = _groups(solved)
             if len(groups) == 1 or len(groups) > _MOST_GROUPS:
                 return ShapeResult(refused=tuple(_refused(solved, error)))
-        good: list[Solved] = []
+        good: list[Solved[AnyText]] = []
         refused: list[Refused] = []
         result = ShapeResult()
         for group in groups:
@@ -50,15 +64,13 @@ class Proof:
                 refused += _refused(group, error)
         return replace(result, refused=tuple(refused))
 
-    def _result(self, solved: Sequence[Solved]) -> ShapeResult:
+    def _result(self, solved: Sequence[Solved[AnyText]]) -> ShapeResult:
         """What these edits make. Raises `_NotProven`."""
         names = {text: name for each in solved for text, name in each.names.items()}
-        first = min(names, key=lambda text: (text.path, [str(key) for key in text.keys]))
-        chart = self.rendering.chart
-        where_first = place(first, chart, self.rendering.inline)
+        where_first = self.place(min(names, key=self.order))
         try:
-            changed = self.rendering.changed({text: text.renamed(name) for text, name in names.items()})
-            shown = proven(self.before, changed.objects, copies=self.copies, again=self._again)
+            changed = self.change(names)
+            shown = proven(self.before, changed.objects, copies=self.copies, again=self.again)
         except NotExplained as error:
             message = f"{where_first}: {error.message}"
             raise _NotProven(error.reason, message, difference=error.difference) from error
@@ -70,33 +82,26 @@ class Proof:
                 raise _NotProven(Reason.PROOF_FAILED, message)
         uses = {image: self._use(image, now, names, changed) for image, now in shown.images.items()}
         return ShapeResult(
-            edits=self._edits(changed),
+            edits=changed.edits,
             replaced=tuple(self._replaced(each, uses) for each in solved),
             images=tuple(uses.values()),
         )
 
-    def _edits(self, changed: Changed) -> dict[str, bytes]:
-        chart, layers = self.rendering.chart, self.rendering.inline.layers
-        of_files = {p: content for p, content in changed.files.items() if content != chart.files[p]}
-        of_values = changed.inline.layers.contents.items() - layers.contents.items()
-        return {chart.origins.get(path, path): content for path, content in (*of_files.items(), *of_values)}
-
-    def _again(self) -> tuple[Rendered, ...]:
-        return self.rendering.as_it_is(again=True)
-
-    def _replaced(self, solved: Solved, uses: Mapping[RenderedImage, ImageUse]) -> Replaced:
+    def _replaced(self, solved: Solved[AnyText], uses: Mapping[RenderedImage, ImageUse]) -> Replaced:
         own = uses[solved.image]
         also = tuple(
             use for image, use in uses.items() if image != solved.image and self._goes_with(image, solved)
         )
         return Replaced(solved.replacement, own.path, own.line, also)
 
-    def _use(self, image: RenderedImage, now: str, names: Mapping[Text, str], changed: Changed) -> ImageUse:
+    def _use(
+        self, image: RenderedImage, now: str, names: Mapping[AnyText, str], changed: Changed[AnyText]
+    ) -> ImageUse:
         """An image that changes, and where: at the last text of its name that does."""
         composition = self.compositions.get(image)
         pieces = [segment.piece for segment in composition.segments] if composition is not None else []
         text = next((piece for piece in reversed(pieces) if piece in names), next(iter(names)))
-        path, line = where(text, self.rendering.chart, changed.inline, changed.files)
+        path, line = changed.where(text)
         return ImageUse(
             path=path,
             line=line,
@@ -107,7 +112,7 @@ class Proof:
             now=now,
         )
 
-    def _goes_with(self, image: RenderedImage, solved: Solved) -> bool:
+    def _goes_with(self, image: RenderedImage, solved: Solved[AnyText]) -> bool:
         composition = self.compositions.get(image)
         if composition is None:  # in an object whose name is another each time
             return image.text == solved.image.text
@@ -123,9 +128,9 @@ class _NotProven(GitopsBackupError):
         self.difference = difference
 
 
-def _groups(solved: Sequence[Solved]) -> list[list[Solved]]:
+def _groups(solved: Sequence[Solved[AnyText]]) -> list[list[Solved[AnyText]]]:
     """Those that share texts, together."""
-    groups: list[tuple[set[Text], list[Solved]]] = []
+    groups: list[tuple[set[AnyText], list[Solved[AnyText]]]] = []
     for each in solved:
         texts, members = set(each.names), [each]
         apart = []
@@ -139,5 +144,5 @@ def _groups(solved: Sequence[Solved]) -> list[list[Solved]]:
     return [members for _, members in groups]
 
 
-def _refused(solved: Sequence[Solved], error: _NotProven) -> list[Refused]:
+def _refused(solved: Sequence[Solved[AnyText]], error: _NotProven) -> list[Refused]:
     return [Refused(s.replacement, error.reason, error.message, error.difference) for s in solved]
