@@ -1,9 +1,9 @@
 """Adding a key to a file of YAML, in the file's own style, and nothing else.
 
-The key goes to the end of the innermost mapping that is there already, behind whatever stands on its last
-line; what is missing of the way to it is added with it. Indentation, line ends, flow style, quotes of JSON
-and a missing final newline stay as they are. The edited file is read again, and has to say what it said and
-the new value, or nothing is added.
+The key goes to the end of the innermost mapping that is there already, behind the comments that end it; what
+is missing of the way to it is added with it. Indentation, line ends, flow style, quotes of JSON and a missing
+final newline stay as they are. The edited file is read again, and has to say what it said and the new value,
+or nothing is added.
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Any
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
 from gitops_backup.errors import GitopsBackupError, one_line
+from gitops_backup.sources.comments import behind_comments
 from gitops_backup.sources.content import KeyIsNoText, content_of, reads_as_text
 from gitops_backup.sources.documents import File, InvalidManifest, Position
 from gitops_backup.sources.edits import Splice, apply
@@ -84,7 +85,7 @@ def _into_block(file: File, node: MappingNode, keys: Sequence[str], value: str) 
     newline = _newline(file)
     column = _column(file, node.value[0][0])
     lines = _block(keys, value, column=column, step=_step(file, node), newline=newline)
-    at = _end(file, node)
+    at = behind_comments(file.text, _end(file, node), column=column)
     if at and file.text[at - 1] != "\n":
         return Splice(file.span(at, at), (newline + lines.removesuffix(newline)).encode())
     return Splice(file.span(at, at), lines.encode())

@@ -14,11 +14,17 @@ from gitops_backup.sources.insertion import CannotInsert, insert
 INSERTED = {
     "at the end of its mapping": ("a:\n  x: 1\nb: 2\n", "a.y", "a:\n  x: 1\n  y: new\nb: 2\n"),
     "with what is missing on the way": ("a: 1\n", "b.c.d", "a: 1\nb:\n  c:\n    d: new\n"),
-    "below the comment of the last line": (
+    "below the comments that are of the mapping": (
         "a:\n  x: 1 # one\n  # more\n\n# b\nb: 2\n",
         "a.y",
-        "a:\n  x: 1 # one\n  y: new\n  # more\n\n# b\nb: 2\n",
+        "a:\n  x: 1 # one\n  # more\n  y: new\n\n# b\nb: 2\n",
     ),
+    "below the comments of what it holds": (
+        "a:\n  x:\n    - 1\n    # - 2\n# b\nb: 2\n",
+        "a.y",
+        "a:\n  x:\n    - 1\n    # - 2\n  y: new\n# b\nb: 2\n",
+    ),
+    "below a comment without a final newline": ("a:\n  x: 1\n  # c", "a.y", "a:\n  x: 1\n  # c\n  y: new"),
     "as far in as the file indents": ("a:\n    x: 1\n", "b.c", "a:\n    x: 1\nb:\n    c: new\n"),
     "as far in as its neighbours": (
         "a:\n  b:\n      c: 1\n",

@@ -20,9 +20,17 @@ ADDED = {
         "a:\n\n  # x\n  - b\n",
         "a:\n\n  # x\n  - b\nimages:\n  - name: nginx\n    newName: bak.example/m/nginx\n",
     ),
-    "before a comment at the end of a list": (
-        "images:\n- name: a\n  # - name: b\n",
-        f"images:\n- name: a\n{BLOCK[8:]}  # - name: b\n",
+    "behind the comments of the last entry": (
+        "images:\n- name: a\n  # digest: b\n# patches\npatches: []\n",
+        f"images:\n- name: a\n  # digest: b\n{BLOCK[8:]}# patches\npatches: []\n",
+    ),
+    "behind entries that are comments": (
+        "images:\n  - name: a\n  # - name: b\nx: y\n",
+        "images:\n  - name: a\n  # - name: b\n  - name: nginx\n    newName: bak.example/m/nginx\nx: y\n",
+    ),
+    "behind a comment without a final newline": (
+        "images:\n- name: a\n  # b",
+        f"images:\n- name: a\n  # b\n{BLOCK[8:-1]}",
     ),
     "below an empty key": ("images:\na: b\n", f"{BLOCK}a: b\n"),
     "below an empty key at the end": ("a: b\nimages:", f"a: b\n{BLOCK[:-1]}"),

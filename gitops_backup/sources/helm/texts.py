@@ -131,9 +131,11 @@ def root_of(path: str, content: bytes) -> Node | None:
 
 
 def says_of(path: str, content: bytes) -> Any:
-    """What the first document of a file says; an empty mapping where it cannot be read."""
+    """What the first document of a file says; an empty mapping where it is nothing, or cannot be read."""
     root = root_of(path, content)
+    if root is None or (isinstance(root, ScalarNode) and not root.value and not root.style):
+        return {}
     try:
-        return {} if root is None else content_of(root)
+        return content_of(root)
     except KeyIsNoText:
         return {}

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops_backup.errors import GitopsBackupError, one_line
+from gitops_backup.sources.comments import behind_comments
 from gitops_backup.sources.content import Value, reads_as_text
 from gitops_backup.sources.documents import InvalidManifest, line_of
 from gitops_backup.sources.edits import OverlappingEdits, Splice, apply
@@ -178,7 +179,9 @@ class _Style:
             if isinstance(last, CollectionNode) and not last.flow_style
             else 2
         )
-        return self._line_after(_end(last), self._block_items(additions, column=column, step=step))
+        items = self._block_items(additions, column=column, step=step)
+        # on the column of a list that is not indented, there may be a comment of the next key
+        return self._line_after(_end(last), items, comments=column or 1)
 
     def _below_empty_key(self, additions: Sequence[Addition]) -> Iterator[list[Splice]]:
         for key, value in self._root.value:
@@ -244,14 +247,16 @@ class _Style:
         before = self._text[line:start]
         return f",{self._newline}{before}" if line and not before.strip() else ", "
 
-    def _line_after(self, index: int, lines: str) -> Splice:
-        """Lines after the one in which something ends."""
-        if index and self._text[index - 1] == "\n":
+    def _line_after(self, index: int, lines: str, *, comments: int | None = None) -> Splice:
+        """Lines after the one in which something ends, and after `comments` from this column on."""
+        if not index or self._text[index - 1] != "\n":
+            end = self._text.find("\n", index)
+            index = len(self._text) if end < 0 else end + 1
+        if comments is not None:
+            index = behind_comments(self._text, index, column=comments)
+        if self._text[index - 1] == "\n":
             return self._splice(index, lines + self._newline)
-        end = self._text.find("\n", index)
-        if end < 0:
-            return self._splice(len(self._text), self._newline + lines)
-        return self._splice(end + 1, lines + self._newline)
+        return self._splice(index, self._newline + lines)
 
     def _splice(self, index: int, text: str) -> Splice:
         return Splice(self._file.span(index, index), text.encode())
