@@ -279,13 +279,23 @@ class _Looks:
     def _explain_waiting(self, branch: str, parts: Iterable[Part], drafted: Draft) -> None:
         done = set(drafted.done)
         for part in parts:
-            waiting = [each for each in part.due if each.change in done]
-            if waiting:
-                release = release_awaited(part)
-                project = self._inventory.project_of(part.application)
-                why = release or f"the Application {why_not_synced(part.application, project, now=self._now)}"
-                message = f"{branch} names the backup already; {why}"
-                self._say(waiting, awaited(Reason.AWAITING_SYNC, part), message)
+            for due in part.due:
+                if due.change in done:
+                    message = f"{branch} names the backup already; {self._why_not_synced(part, due)}"
+                    self._say([due], awaited(Reason.AWAITING_SYNC, part), message)
+
+    def _why_not_synced(self, part: Part, due: DueChange) -> str:
+        release = release_awaited(part)
+        if release is not None:
+            return release
+        application = part.application
+        why = why_not_synced(
+            application,
+            self._inventory.project_of(application),
+            hidden=self._inventory.hidden(application, due.change.workload, due.change.container),
+            now=self._now,
+        )
+        return f"the Application {why}"
 
     def _say(self, due: Iterable[DueChange], reason: Reason, message: str) -> None:
         for each in due:

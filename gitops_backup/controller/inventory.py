@@ -5,9 +5,9 @@ queues need not know why.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from gitops_backup.controller.backup_index import BackupIndex
 from gitops_backup.controller.journal import Journal
@@ -16,6 +16,7 @@ from gitops_backup.domain.demand import Demand
 from gitops_backup.domain.images import InvalidReference, Reference
 from gitops_backup.domain.planning import Management
 from gitops_backup.domain.policy import Namespaces, Policy, out_of_scope
+from gitops_backup.domain.unheeded import Unheeded
 from gitops_backup.domain.workloads import Pod, Workload, WorkloadKey
 from gitops_backup.sources.applications import Application, Declarer, owner_of
 from gitops_backup.sources.argocd import ArgoCd
@@ -30,7 +31,12 @@ ObjectKey = tuple[str, str]
 
 _BY_DEFAULT = ArgoCd()
 
-Manage = Callable[[Application, Project | None], Management]
+
+class Manage(Protocol):
+    """Tells from an Application, its project and its Argo CD what they mean for a workload."""
+
+    def __call__(self, application: Application, project: Project | None, /, *, argocd: ArgoCd) -> Management:
+        """What they mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +59,7 @@ class _Entry:
 class Inventory:
     """All that is known of a cluster; may be used from any thread. It is the `Facts` of decisions.
 
-    `manage` tells from an Application and its project what they mean for a workload. Reading an ImageBackup
-    gives it with the journal's news in it.
+    Reading an ImageBackup gives it with the journal's news in it.
     """
 
     def __init__(self, policy: Policy, journal: Journal, *, manage: Manage) -> None:
@@ -183,7 +188,7 @@ class Inventory:
                 for each in old[0].sets:
                     _discard(self._parents_of_sets, each, key)
             if application is not None:
-                self._applications[key] = application, self._manage(application, self.project_of(application))
+                self._applications[key] = application, self._managed(application)
                 concerned |= self._candidates(application)
                 self._instances.setdefault(application.instance, set()).add(key)
                 for workload in application.workloads:
@@ -205,7 +210,7 @@ class Inventory:
             concerned: set[WorkloadKey] = set()
             for name, (application, _) in self._applications.items():
                 if (application.home, application.app_project) == key:
-                    self._applications[name] = application, self._manage(application, project)
+                    self._applications[name] = application, self._managed(application)
                     concerned |= self._candidates(application)
             return Concerned(frozenset(concerned))
 
@@ -220,6 +225,9 @@ class Inventory:
             for key, entry in self._entries.items():
                 for instance in self._claimed(entry.workload):
                     self._claims.setdefault(instance, set()).add(key)
+            for name, (application, _) in self._applications.items():
+                if application.home == home:
+                    self._applications[name] = application, self._managed(application)
             return Concerned(frozenset(self._entries))
 
     # -- facts --------------------------------------------------------------------------------------------
@@ -272,7 +280,7 @@ class Inventory:
             declared = self._with_declarers(application)
             if declared is application:
                 return management
-            return self._manage(declared, self.project_of(declared))
+            return self._managed(declared)
 
     def of_source(self, source: Reference) -> ImageBackup | None:
         """The ImageBackup whose object has this source's name, whatever source it records."""
@@ -366,7 +374,18 @@ class Inventory:
                 running={d: tuple(dict.fromkeys(keys)) for d, keys in sorted(running.items())[:MOST_DIGESTS]},
             )
 
+    def hidden(self, application: Application, key: WorkloadKey, container: str) -> Unheeded | None:
+        """What hides a difference in a container's image when an Application is compared; else None."""
+        with self._lock:
+            workload = self.workload(key)
+            images = [each for each in workload.containers if each.name == container] if workload else []
+            ignored = (*application.ignored, *self.argocd_of(application).ignored)
+            return next((u for u in ignored if any(u.covers(key, image) for image in images)), None)
+
     # -- within -------------------------------------------------------------------------------------------
+
+    def _managed(self, application: Application) -> Management:
+        return self._manage(application, self.project_of(application), argocd=self.argocd_of(application))
 
     def _written_as(self, key: WorkloadKey, image: Reference) -> set[tuple[str, str]]:
         """The containers of a workload that name an image, with the text that they name it by."""

@@ -52,7 +52,12 @@ class Refreshing:
             if unaware or any(each.refresh_pending or each.syncing for each in followers):
                 continue
             for application in followers[:1]:
-                why = why_not_synced(application, self.inventory.project_of(application), now=self.now())
+                why = why_not_synced(
+                    application,
+                    self.inventory.project_of(application),
+                    hidden=self.inventory.hidden(application, change.workload, change.container),
+                    now=self.now(),
+                )
                 who = "the Application" if application == part.application else "the one that deploys it"
                 note = f"Git names the backup, and Argo CD has seen it; {who} {why}"
                 self.ledger.tell(change, reason=Reason.AWAITING_SYNC, note=note)

@@ -8,14 +8,21 @@ from gitops_backup.domain.planning import Management, Target
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application, PinnedRevision, Source, writable_branch
+from gitops_backup.sources.argocd import ArgoCd
 from gitops_backup.sources.places import has_manifests, owner_of
 from gitops_backup.sources.projects import Project
 
+_BY_DEFAULT = ArgoCd()
+
 
 def management(
-    application: Application, project: Project | None = None, *, signing_keys: Collection[str] = ()
+    application: Application,
+    project: Project | None = None,
+    *,
+    argocd: ArgoCd = _BY_DEFAULT,
+    signing_keys: Collection[str] = (),
 ) -> Management:
-    """What an Application, of a project, means for the workloads that it tracks.
+    """What an Application, of a project and an Argo CD, means for the workloads that it tracks.
 
     `signing_keys` are the ids of the OpenPGP key that commits are signed with.
     """
@@ -36,7 +43,7 @@ def management(
             *(signed(source) for source in application.sources if has_manifests(source)),
             *(branch_of(each.source) for each in application.declarers),
         ),
-        unheeded=application.ignored if application.keeps_ignored else (),
+        unheeded=(*application.ignored, *argocd.ignored) if application.keeps_ignored else (),
     )
 
 

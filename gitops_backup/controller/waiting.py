@@ -4,6 +4,7 @@ from datetime import datetime
 
 from gitops_backup.controller.parts import Part
 from gitops_backup.domain.reasons import Reason
+from gitops_backup.domain.unheeded import Unheeded
 from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.projects import Destination, Project
@@ -24,8 +25,13 @@ def awaited(reason: Reason, part: Part) -> Reason:
     return Reason.AWAITING_RELEASE if waits else reason
 
 
-def why_not_synced(application: Application, project: Project | None, *, now: datetime) -> str:
-    """What an Application of a project waits for: the rest of a sentence that begins with it."""
+def why_not_synced(
+    application: Application, project: Project | None, *, hidden: Unheeded | None = None, now: datetime
+) -> str:
+    """What an Application of a project waits for: the rest of a sentence that begins with it.
+
+    What is `hidden` of what it waits for does not count when it is compared.
+    """
     if project is not None:
         destination = Destination(
             application=application.name,
@@ -39,7 +45,7 @@ def why_not_synced(application: Application, project: Project | None, *, now: da
             return f"cannot be synced now: the window {closed} of the project {project.name} {state}"
     if application.failure:
         return f"could not be synced: {application.failure}"
-    if application.synced and application.ignored:
-        field = application.ignored[0].field
-        return f"is Synced to Argo CD, as its {field} hides the difference: sync it by hand"
+    if application.synced and hidden is not None:
+        field = f"{hidden.field} of {hidden.place}" if hidden.place else f"its {hidden.field}"
+        return f"is Synced to Argo CD, as {field} hides the difference: sync it by hand"
     return "is not synced yet" if application.automated else "is synced by hand, and was not since"

@@ -80,7 +80,8 @@ class Management:
         kept = next((each for each in self.unheeded if each.covers(workload, container)), None)
         if kept is None:
             return None
-        return f"{kept.field} of the Application {self.application} keeps this image as it is in the cluster"
+        place = kept.place or f"the Application {self.application}"
+        return f"{kept.field} of {place} keeps this image as it is in the cluster"
 
 
 class Backups(Protocol):

@@ -186,8 +186,9 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "See what would differ with gitops-backup report --diff, and change the image in the source by hand.",
     ),
     Reason.OVERRIDDEN: Explanation(
-        "The live Application sets or keeps this image, and no file in Git that can be written says so.",
-        "Remove the field that is named from the Application, or change the image there.",
+        "The live Application, or Argo CD's settings, set or keep this image, and no file in Git that can be"
+        " written says so.",
+        "Remove the field that is named, or change the image there.",
     ),
     Reason.SIGNATURE_REQUIRED: Explanation(
         "Argo CD's project takes only commits that certain OpenPGP keys signed, and ours would not be.",

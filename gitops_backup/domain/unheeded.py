@@ -9,18 +9,21 @@ from gitops_backup.domain.workloads import Container, WorkloadKey
 class Unheeded:
     """Which images, and the field that says so.
 
-    They are those of workloads of some kinds, in one namespace and with one name where these are not empty;
-    of them, those of init containers or of the others where `init` is not None; and of these, the one at an
-    index or with a name, where one is given.
+    `place` has the field, where it is not the Application itself that has it. The images are those of
+    workloads of some kinds, in one namespace and with one name where these are not empty; of them, those of
+    init containers or of the others where `init` is not None; and of these, the one at an index or with a
+    name, and those that a field manager owns, where one is given.
     """
 
     field: str
     kinds: frozenset[str]
+    place: str = ""
     namespace: str = ""
     name: str = ""
     init: bool | None = None
     index: int | None = None
     container: str = ""
+    manager: str = ""
 
     def covers(self, key: WorkloadKey, container: Container) -> bool:
         """Whether the image of this container is one of them."""
@@ -31,4 +34,5 @@ class Unheeded:
             and self.init in (None, container.init)
             and self.index in (None, container.index)
             and self.container in ("", container.name)
+            and (not self.manager or self.manager in container.managers)
         )

@@ -10,7 +10,7 @@ answer for a DaemonSet with the OnDelete strategy: there, available is enough.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
@@ -51,12 +51,16 @@ class WorkloadKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container of a pod template: its name, its image as it is written, and its place in its list."""
+    """A container of a pod template: its name, its image as it is written, and its place in its list.
+
+    `managers` are the field managers that own the image.
+    """
 
     name: str
     image: str
     init: bool
     index: int
+    managers: frozenset[str] = frozenset()
 
 
 class Rollout(StrEnum):
@@ -116,7 +120,7 @@ class Workload:
         return cls(
             key=WorkloadKey(kind, metadata.get("namespace", ""), metadata["name"]),
             uid=metadata.get("uid", ""),
-            containers=tuple(_containers(spec)),
+            containers=tuple(_containers(spec, metadata.get("managedFields") or ())),
             rollout=_rollout(observed, progress, status),
             available=observed and progress.available > 0,
             scaled_to_zero=observed and progress.desired == 0,
@@ -247,15 +251,37 @@ def _rollout(observed: bool, progress: _Progress, status: Object) -> Rollout:
     return Rollout.COMPLETE if progress.available >= wanted else Rollout.PROGRESSING
 
 
-def _containers(spec: Object) -> list[Container]:
+def _containers(spec: Object, managed: Sequence[Object]) -> list[Container]:
     pod = (spec.get("template") or {}).get("spec") or {}
+    owners = {part: _owners(managed, part) if pod.get(part) else {} for part in _CONTAINER_LISTS}
     return [
         Container(
-            name=c.get("name", ""), image=c.get("image", ""), init=part == "initContainers", index=index
+            name=c.get("name", ""),
+            image=c.get("image", ""),
+            init=part == "initContainers",
+            index=index,
+            managers=frozenset(owners[part].get(c.get("name", ""), ())),
         )
         for part in _CONTAINER_LISTS
         for index, c in enumerate(pod.get(part) or ())
     ]
+
+
+def _owners(managed: Sequence[Object], part: str) -> dict[str, set[str]]:
+    """Who owns the image of each container in a list, by the containers' names.
+
+    Kubernetes API, `FieldsV1`: fields are keys with `f:`, elements keys with `k:` and what identifies them.
+    """
+    found: dict[str, set[str]] = {}
+    for entry in managed:
+        fields: Any = entry.get("fieldsV1") or {}
+        for step in ("spec", "template", "spec", part):
+            fields = fields.get(f"f:{step}") or {}
+        for key, owned in fields.items():
+            if key.startswith("k:") and "f:image" in owned:
+                name = json.loads(key.removeprefix("k:")).get("name", "")
+                found.setdefault(name, set()).add(entry.get("manager", ""))
+    return found
 
 
 def _controller(metadata: Object) -> str | None:

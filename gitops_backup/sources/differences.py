@@ -3,12 +3,14 @@
 Of an entry's `jsonPointers` and `jqPathExpressions`, those are understood that are a path to an image, or to
 what it lies in: `/spec/template/spec/containers/0/image`, `.spec.template.spec.containers[].image`, and
 `.spec.template.spec.containers[] | select(.name == "web") | .image`. What any other expression selects, only
-jq knows, and what a field's manager wrote, only the live object: these are not guessed at
-(util/argo/normalizers/diff_normalizer.go in Argo CD).
+jq knows: that is not guessed at (util/argo/normalizers/diff_normalizer.go in Argo CD). Of
+`managedFieldsManagers`, each entry is of the images that such a manager owns in the live object
+(util/argo/managedfields).
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gitops_backup.domain.unheeded import Unheeded
@@ -39,25 +41,33 @@ class _Named(NamedTuple):
 _Step = str | int | _Named
 
 
-def ignored_images(entries: Iterable[object], place: str) -> Iterator[Unheeded]:
-    """The images that entries of `ignoreDifferences` are of; `place` is the field that these stand in."""
+def ignored_images(entries: Iterable[object], field: str) -> Iterator[Unheeded]:
+    """The images that entries of `ignoreDifferences` are of; `field` is the one that these stand in."""
     for number, entry in enumerate(entries):
-        if not isinstance(entry, Mapping):
-            continue
-        kinds = _kinds(entry)
-        for field, steps in _paths(entry):
-            found = _image(steps) if kinds and steps is not None else None
-            if found is not None:
-                init, index, container = found
-                yield Unheeded(
-                    field=f"{place}[{number}].{field}",
-                    kinds=kinds,
-                    namespace=_text(entry, "namespace"),
-                    name=_text(entry, "name"),
-                    init=init,
-                    index=index,
-                    container=container,
-                )
+        if isinstance(entry, Mapping):
+            yield from ignored_by(entry, f"{field}[{number}]")
+
+
+def ignored_by(entry: Mapping[str, Any], field: str, *, place: str = "") -> Iterator[Unheeded]:
+    """The images that one such entry is of; `field`, in `place`, is the one that it stands in."""
+    kinds = _kinds(entry)
+    if not kinds:
+        return
+    where = Unheeded(
+        field=field,
+        kinds=kinds,
+        place=place,
+        namespace=_text(entry, "namespace"),
+        name=_text(entry, "name"),
+    )
+    for within, steps in _paths(entry):
+        found = _image(steps) if steps is not None else None
+        if found is not None:
+            init, index, container = found
+            yield replace(where, field=f"{field}.{within}", init=init, index=index, container=container)
+    for number, manager in enumerate(_texts(entry, "managedFieldsManagers")):
+        if manager:
+            yield replace(where, field=f"{field}.managedFieldsManagers[{number}]", manager=manager)
 
 
 def _kinds(entry: Mapping[str, Any]) -> frozenset[str]:

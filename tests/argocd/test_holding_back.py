@@ -17,6 +17,7 @@ from gitops_backup.sandbox.api import Json
 from gitops_backup.sandbox.sandbox import Sandbox
 from gitops_backup.sandbox.waiting import until
 from gitops_backup.sources.applications import Application
+from gitops_backup.sources.argocd import ArgoCd
 from gitops_backup.sources.projects import Project
 from tests.end_to_end.repositories import Repository
 from tests.end_to_end.scene import manifest
@@ -25,6 +26,7 @@ _SECONDS = 180.0
 _OLD, _NEW = "acme/held:1", "acme/held:2"
 _NAMESPACE = "holding-back"
 _APPLICATIONS = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
+_CONFIG_MAP = "/api/v1/namespaces/argocd/configmaps/argocd-cm"
 _PROJECTS = "/apis/argoproj.io/v1alpha1/namespaces/argocd/appprojects"
 _IN_HALF_A_YEAR = (datetime.now(UTC).month + 5) % 12 + 1
 _WINDOWS = {
@@ -36,8 +38,24 @@ _IGNORED = {
     "queried": {"jqPathExpressions": ['.spec.template.spec.containers[] | select(.name == "c0").image']},
     "every": {"jqPathExpressions": [".spec.template.spec.containers[].image"]},
     "beside": {"jqPathExpressions": [".spec.template.spec.containers[].imagePullPolicy"]},
+    "owned": {"managedFieldsManagers": ["owned"]},
+    "owned-by-another": {"managedFieldsManagers": ["nobody"]},
 }
-_NAMES = (*_WINDOWS, *_IGNORED)
+_SETTINGS = {
+    "resource.customizations.ignoreDifferences.apps_Deployment": """
+jqPathExpressions: ['.spec.template.spec.containers[] | select(.name == "of-a-kind").image']
+""",
+    "resource.customizations.ignoreDifferences.all": "managedFieldsManagers: [owned-anywhere]",
+    "resource.customizations": """
+apps/D*:
+  ignoreDifferences: |
+    jqPathExpressions: ['.spec.template.spec.containers[] | select(.name == "of-a-pattern").image']
+    managedFieldsManagers: [owned-of-a-pattern]
+""",
+}
+_BY_SETTINGS = ("of-a-kind", "of-a-pattern", "owned-anywhere", "owned-of-a-pattern")
+_NOT_KEPT = ("beside", "owned-by-another", "owned-of-a-pattern")
+_NAMES = (*_WINDOWS, *_IGNORED, *_BY_SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +63,7 @@ def repository(sandbox: Sandbox) -> Iterator[Repository]:
     """The repository, and its Applications, of which all have seen its second commit."""
     for image in (_OLD, _NEW):
         sandbox.push(image)
+    sandbox.api.merge(_CONFIG_MAP, {"data": _SETTINGS})
     sandbox.namespace(_NAMESPACE)
     url = sandbox.git.create("holding-back", _files(_OLD, replicas=1))
     made = Repository(sandbox.git, "holding-back")
@@ -53,8 +72,12 @@ def repository(sandbox: Sandbox) -> Iterator[Repository]:
     for name, fields in _IGNORED.items():
         ignored = [{"group": "apps", "kind": "Deployment", **fields}]
         applications.append(_application(url, name, ignoreDifferences=ignored))
+    applications += [_application(url, name) for name in _BY_SETTINGS]
     paths = [sandbox.api.path_of(each) for each in sandbox.apply(*applications)]
     _wait_until_seen(sandbox, paths, made.head, synced=True)
+    for name in _NAMES:
+        if name.startswith("owned"):
+            sandbox.api.apply(_image_alone(name, _OLD), manager=name)
     # only now, as they would hold the first sync back, too
     for name, window in _WINDOWS.items():
         sandbox.apply(_project(name, syncWindows=[{**window, "duration": "1h", "applications": ["*"]}]))
@@ -65,6 +88,7 @@ def repository(sandbox: Sandbox) -> Iterator[Repository]:
     yield made
     for path in paths:  # other tests want to see all Applications synced
         sandbox.api.delete(path)
+    sandbox.api.merge(_CONFIG_MAP, {"data": dict.fromkeys(_SETTINGS)})
 
 
 @pytest.mark.usefixtures("repository")
@@ -80,15 +104,19 @@ def test_a_window_that_is_closed_holds_everything_back(sandbox: Sandbox, name: s
 
 
 @pytest.mark.usefixtures("repository")
-@pytest.mark.parametrize("name", _IGNORED)
-def test_an_image_that_an_application_keeps_is_held_back_alone(sandbox: Sandbox, name: str) -> None:
-    """The replicas come with the sync, and so does the image where the entry is about something else."""
+@pytest.mark.parametrize("name", [*_IGNORED, *_BY_SETTINGS])
+def test_an_image_that_is_kept_is_held_back_alone(sandbox: Sandbox, name: str) -> None:
+    """The replicas come with the sync, and so does the image where what is ignored is something else.
+
+    It does not matter whether the Application says so, or Argo CD's settings.
+    """
     until(lambda: _live(sandbox, name)["spec"]["replicas"] == 2, what="the sync", timeout=_SECONDS)
     workload = Workload.project("Deployment", _live(sandbox, name))
     application = _told(sandbox, name)
-    kept = any(each.covers(workload.key, workload.containers[0]) for each in application.ignored)
+    ignored = (*application.ignored, *ArgoCd.project(sandbox.api.get(_CONFIG_MAP)).ignored)
+    kept = any(each.covers(workload.key, workload.containers[0]) for each in ignored)
     assert application.keeps_ignored
-    assert kept is (name != "beside")
+    assert kept is (name not in _NOT_KEPT)
     assert workload.containers[0].image == (_OLD if kept else _NEW)
 
 
@@ -98,7 +126,20 @@ def _files(image: str, *, replicas: int) -> dict[str, bytes]:
         name: manifest("Deployment", name, [image], namespace=_NAMESPACE, replicas=replicas)
         for name in _NAMES
     }
+    for name in _BY_SETTINGS:
+        made[name]["spec"]["template"]["spec"]["containers"][0]["name"] = name
     return {f"{name}/app.yaml": yaml.safe_dump(thing).encode() for name, thing in made.items()}
+
+
+def _image_alone(name: str, image: str) -> Json:
+    """A Deployment as somebody applies it who sets the image, and nothing else."""
+    containers = [{"name": name if name in _BY_SETTINGS else "c0", "image": image}]
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": _NAMESPACE},
+        "spec": {"template": {"spec": {"containers": containers}}},
+    }
 
 
 def _project(name: str, **spec: Any) -> Json:

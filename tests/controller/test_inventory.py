@@ -347,6 +347,40 @@ def test_each_argo_cd_has_settings_of_its_own() -> None:
     assert _owner(known, web) is None
 
 
+def test_what_argo_cd_ignores_everywhere_is_kept_where_syncs_heed_it() -> None:
+    """As what an Application itself ignores; and it hides the difference from all of its Applications."""
+    web, api = workload("web", "a:1", "b:1"), workload("api", "a:1")
+    heeding = {"syncOptions": ["RespectIgnoreDifferences=true"]}
+    url = "https://git.example/shop"
+    shop = application("shop", source(url), of=[web], syncPolicy=heeding)
+    plain = application("plain", source(url), of=[api])
+    known = inventory(web, api, shop, plain)
+    key = "resource.customizations.ignoreDifferences.all"
+    argocd = ArgoCd.project(
+        {
+            "metadata": {"namespace": "argocd"},
+            "data": {key: "jsonPointers: [/spec/template/spec/containers/0/image]"},
+        }
+    )
+    assert known.put_argocd("argocd", argocd) == _concerned(web, api)
+    kept, manual = known.management(web), known.management(api)
+    assert kept is not None
+    assert manual is not None
+    assert [kept.kept_by(web.key, each) for each in web.containers] == [
+        f"{key}.jsonPointers[0] of the ConfigMap argocd/argocd-cm keeps this image as it is in the cluster",
+        None,
+    ]
+    assert manual.kept_by(api.key, api.containers[0]) is None
+    assert known.hidden(plain, api.key, "c0") == argocd.ignored[0]
+    assert known.hidden(shop, web.key, "c1") is None
+    assert known.hidden(shop, api.key, "c9") is None
+    assert known.hidden(shop, web.key._replace(name="gone"), "c0") is None
+    known.put_argocd("argocd", ArgoCd())
+    kept = known.management(web)
+    assert kept is not None
+    assert kept.unheeded == ()
+
+
 def test_of_two_applications_that_list_a_workload_it_belongs_to_the_one_that_it_names() -> None:
     """Which is the one that was synced last."""
     web = _tracked("web", "second")

@@ -1,5 +1,6 @@
 """What an Application is said to wait for, when Git names the backup already."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,14 +52,6 @@ def shop(*, automated: bool = True, phase: str = "Succeeded", **spec: Any) -> Ap
                 " is not open"
             ),
         ),
-        (
-            shop(ignoreDifferences=[HIDING]),
-            [],
-            (
-                "is Synced to Argo CD, as its spec.ignoreDifferences[0].jsonPointers[0] hides the difference:"
-                " sync it by hand"
-            ),
-        ),
         (shop(automated=False), [DENY | {"manualSync": True}], "is synced by hand, and was not since"),
         (shop(), [DENY | {"applications": ["other"]}], "is not synced yet"),
     ],
@@ -66,6 +59,23 @@ def shop(*, automated: bool = True, phase: str = "Succeeded", **spec: Any) -> Ap
 def test_what_it_waits_for(waiting: Application, windows: list[dict[str, Any]], why: str) -> None:
     """A window first, as nothing else helps; then what failed; then a person."""
     assert why_not_synced(waiting, project(syncWindows=windows), now=NOON) == why
+
+
+def test_where_something_hides_the_difference_a_person_has_to_sync() -> None:
+    """As long as Argo CD takes the Application for Synced."""
+    hiding = shop(ignoreDifferences=[HIDING])
+    (own,) = hiding.ignored
+    assert why_not_synced(hiding, None, hidden=own, now=NOON) == (
+        "is Synced to Argo CD, as its spec.ignoreDifferences[0].jsonPointers[0] hides the difference:"
+        " sync it by hand"
+    )
+    for_all = replace(own, field="resource.x.all", place="the ConfigMap argocd/argocd-cm")
+    assert why_not_synced(hiding, None, hidden=for_all, now=NOON) == (
+        "is Synced to Argo CD, as resource.x.all of the ConfigMap argocd/argocd-cm hides the difference:"
+        " sync it by hand"
+    )
+    assert why_not_synced(hiding, None, now=NOON) == "is not synced yet"
+    assert why_not_synced(replace(hiding, synced=False), None, hidden=own, now=NOON) == "is not synced yet"
 
 
 def test_without_its_project_nothing_is_known_of_windows() -> None:

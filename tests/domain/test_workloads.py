@@ -1,5 +1,6 @@
 """Workloads and pods as they are projected: ready or not, odd or not."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -211,6 +212,42 @@ def test_a_container_without_an_image_has_an_empty_one() -> None:
         Container(name="late", image="", init=False, index=0)
         in Workload.project("Deployment", obj).containers
     )
+
+
+def test_who_owns_an_image_is_known() -> None:
+    """By the container's name; who owns something else of it, or the container as such, does not count."""
+    obj = deployment()
+    obj["metadata"]["managedFields"] = [
+        _managed("argocd-controller", containers={"web": ["image", "name"], "sidecar": ["image"]}),
+        _managed("updater", containers={"web": ["image"]}, initContainers={"migrate": ["image"]}),
+        _managed("webhook", containers={"web": ["resources"]}),
+        _managed("kube-controller-manager"),
+        {"manager": "odd"},
+    ]
+    workload = Workload.project("Deployment", obj)
+    assert {each.name: set(each.managers) for each in workload.containers} == {
+        "migrate": {"updater"},
+        "web": {"argocd-controller", "updater"},
+        "sidecar": {"argocd-controller"},
+    }
+
+
+def _managed(manager: str, **lists: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """What `metadata.managedFields` says of a manager's fields of containers."""
+    owned: dict[str, Any] = {
+        f"f:{part}": {
+            f'k:{{"name":"{name}"}}': {".": {}, **{f"f:{field}": {} for field in fields}}
+            for name, fields in containers.items()
+        }
+        for part, containers in lists.items()
+    }
+    fields = {"f:template": {"f:spec": owned}} if owned else {"f:replicas": {}}
+    return {
+        "manager": manager,
+        "operation": "Update",
+        "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:spec": fields},
+    }
 
 
 counts = st.integers(0, 4)

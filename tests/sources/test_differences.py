@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from gitops_backup.domain.workloads import Container, WorkloadKey
-from gitops_backup.sources.differences import ignored_images
+from gitops_backup.sources.differences import ignored_by, ignored_images
 
 WEB = WorkloadKey("Deployment", "shop", "web")
 CONTAINERS = [
     Container("setup", "a:1", True, 0),
-    Container("web", "a:1", False, 0),
+    Container("web", "a:1", False, 0, managers=frozenset({"argocd-controller", "image-updater"})),
     Container("proxy", "a:1", False, 1),
 ]
 ALL, NONE = ["setup", "web", "proxy"], list[str]()
@@ -101,15 +101,34 @@ def test_an_entry_is_of_the_objects_that_it_names(entry: dict[str, Any], is_cove
     assert bool(covered({"jsonPointers": ["/spec"], **entry})) is is_covered
 
 
+@pytest.mark.parametrize(
+    ("managers", "names"),
+    [
+        (["image-updater"], ["web"]),
+        (["kubectl", "argocd-controller"], ["web"]),
+        (["kubectl"], NONE),
+        (["image-*"], NONE),
+        (["", None], NONE),
+    ],
+)
+def test_a_manager_is_of_the_images_that_it_owns(managers: list[Any], names: list[str]) -> None:
+    """By its very name."""
+    assert covered({"managedFieldsManagers": managers}) == names
+    assert covered({"managedFieldsManagers": managers, "name": "other"}) == NONE
+
+
 def test_the_field_is_named() -> None:
     """By its entry and its place there."""
     entries = [{"group": "apps", "kind": "Deployment", "jsonPointers": ["/status", "/spec"]}]
     (found,) = ignored_images([None, *entries], "spec.ignoreDifferences")
     assert found.field == "spec.ignoreDifferences[1].jsonPointers[1]"
+    more = {"group": "apps", "kind": "Deployment", "managedFieldsManagers": ["a", "b"]}
+    fields = [each.field for each in ignored_by(more, "all", place="there")]
+    assert fields == ["all.managedFieldsManagers[0]", "all.managedFieldsManagers[1]"]
 
 
 @pytest.mark.parametrize("odd", [None, [], "text", 3, [None, 3], {"a": 1}])
 def test_odd_values_are_no_error(odd: Any) -> None:
     """One that is odd must not make the others unreadable."""
-    covered({"jsonPointers": odd, "jqPathExpressions": odd, "name": odd})
+    covered({"jsonPointers": odd, "jqPathExpressions": odd, "managedFieldsManagers": odd, "name": odd})
     assert list(ignored_images([odd], "x")) == []
