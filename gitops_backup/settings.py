@@ -29,7 +29,9 @@ from gitops_backup.domain.urls import UrlPrefix
 from gitops_backup.errors import UsageError, one_line
 
 ENVIRONMENT_PREFIX = "GITOPS_BACKUP_"
-_MAPPINGS = ("registries", "repositories")
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+STRUCTURED = ("registries", "repositories", "argocd_clusters")
+"""The settings that are more than a text or a list of texts: YAML in the environment, and no options."""
 
 
 def _comma_separated(value: Any) -> Any:
@@ -52,6 +54,20 @@ def _backup_prefix(value: str) -> str:
 
 def _url_prefix(value: str) -> str:
     return str(UrlPrefix.parse(value))
+
+
+def _annotations(value: dict[str, str]) -> dict[str, str]:
+    if _LAST_APPLIED in value:
+        raise ValueError(f"{_LAST_APPLIED} holds the credentials of the Secret: leave it out")
+    return value
+
+
+def _names_apart(value: tuple["ClusterSettings", ...] | None) -> tuple["ClusterSettings", ...] | None:
+    names = [each.name for each in value or ()]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"there are several clusters of the name {twice}")
+    return value
 
 
 PrefixText = Annotated[str, AfterValidator(_prefix)]
@@ -97,6 +113,23 @@ class RepositorySettings(BaseModel):
     """The number of that App's installation."""
     app_key: Path | None = None
     """A file with that App's private key."""
+
+
+class ClusterSettings(BaseModel):
+    """A cluster that Argo CD knows, as it is in Argo CD's Secret, but for the credentials."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: str = Field(min_length=1)
+    """What Argo CD calls it."""
+    server: str = Field(pattern=r"^https?://[^/@\s]+[^@\s]*$")
+    """The URL of its API server."""
+    project: str = ""
+    """The project that the cluster belongs to, if it belongs to one."""
+    labels: dict[str, str] = {}
+    """The labels of the Secret, as far as generators select by them or templates name them."""
+    annotations: Annotated[dict[str, str], AfterValidator(_annotations)] = {}
+    """The annotations of the Secret, as far as templates name them."""
 
 
 class Settings(BaseModel):
@@ -146,6 +179,9 @@ class Settings(BaseModel):
     """The addresses and names by which Applications name this cluster as the one that they deploy to."""
     argocd_kubeconfig: Path | None = None
     """A kubeconfig of the cluster that Argo CD runs in, where that is another one."""
+    argocd_clusters: Annotated[tuple[ClusterSettings, ...] | None, AfterValidator(_names_apart)] = None
+    """The clusters that Argo CD knows, for ApplicationSets that generate from them; an empty list says that
+    there is none but its own. Without it, what such a set says of images is not edited."""
     unmanaged: Unmanaged = Unmanaged.REPORT
     """In gitops mode, what is done with workloads that no Application tracks: `report` or `patch`."""
     resync: float = Field(default=1800, ge=1, le=86400)
@@ -261,7 +297,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for name, value in sorted(environment.items()):
         if name.startswith(ENVIRONMENT_PREFIX) and value:
             key = name.removeprefix(ENVIRONMENT_PREFIX).lower()
-            given[key] = _yaml(value, f"the setting {key!r}") if key in _MAPPINGS else value
+            given[key] = _yaml(value, f"the setting {key!r}") if key in STRUCTURED else value
     return given
 
 

@@ -15,7 +15,7 @@ from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import Prefix
 from gitops_backup.domain.policy import Mode, Unmanaged
 from gitops_backup.errors import UsageError
-from gitops_backup.settings import RegistrySettings, RepositorySettings, Settings, load
+from gitops_backup.settings import ClusterSettings, RegistrySettings, RepositorySettings, Settings, load
 
 _GITLAB = {"write": "pull-request", "forge": "gitlab"}
 WriteFile = Callable[[str | bytes], Path]
@@ -140,6 +140,16 @@ def test_repositories_are_yaml_in_the_environment(write: WriteFile) -> None:
     assert load(file=write(f"repositories: {text}"), environment={}, flags={}).repositories == expected
 
 
+def test_clusters_are_yaml_in_the_environment(write: WriteFile) -> None:
+    """An empty list of them says something else than none."""
+    text = "[{name: dev, server: 'https://dev.example', labels: {env: dev}}]"
+    expected = (ClusterSettings(name="dev", server="https://dev.example", labels={"env": "dev"}),)
+    assert from_environment(GITOPS_BACKUP_ARGOCD_CLUSTERS=text).argocd_clusters == expected
+    assert load(file=write(f"argocd_clusters: {text}"), environment={}, flags={}).argocd_clusters == expected
+    assert from_environment(GITOPS_BACKUP_ARGOCD_CLUSTERS="[]").argocd_clusters == ()
+    assert Settings().argocd_clusters is None
+
+
 def test_registries_are_yaml_in_the_environment(write: WriteFile) -> None:
     """The one setting that has a structure."""
     text = "{docker.io/: {location: 'mirror:5000/hub', insecure: true, concurrency: 2}, Quay.io: {}}"
@@ -202,6 +212,20 @@ WRONG: dict[str, list[Any]] = {
     "argocd_namespaces": [5, [5], None],
     "argocd_destinations": [5, [5], None],
     "argocd_kubeconfig": [5, []],
+    "argocd_clusters": [
+        *(5, "in-cluster", {}, ["dev"], [{"name": "dev"}], [{"server": "https://dev"}]),
+        *([{"name": "dev", "server": "dev"}], [{"name": "", "server": "https://dev"}]),
+        [{"name": "dev", "server": "https://me:word@dev"}],
+        [{"name": "dev", "server": "https://dev", "labels": {"env": 1}}],
+        [
+            {
+                "name": "dev",
+                "server": "https://dev",
+                "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"},
+            }
+        ],
+        [{"name": "dev", "server": "https://dev"}, {"name": "dev", "server": "https://other"}],
+    ],
     "unmanaged": ["ignore", None],
     "resync": [0, 0.5, 86401, "soon", ".nan", float("nan"), float("inf"), None],
     "expiry": [0, 31536001, -1],
@@ -268,6 +292,8 @@ def test_an_unknown_key_in_the_file_is_named(write: WriteFile) -> None:
     assert "there is no setting 'copys'" in refused(file=write("copys: 4\n"))
     assert "there is no setting 'Mode'" in refused(file=write("Mode: direct\n"))
     assert "there is no setting 'registries.a.b.odd'" in refused(file=write("registries: {a.b: {odd: 1}}"))
+    cluster = "argocd_clusters: [{name: a, server: 'https://a', config: secret}]"
+    assert "there is no setting 'argocd_clusters.0.config'" in refused(file=write(cluster))
     assert "there is no setting 'verbose'" in refused(flags={"verbose": 1})
 
 

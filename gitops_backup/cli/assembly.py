@@ -15,6 +15,7 @@ from uuid import uuid4
 import structlog
 
 from gitops_backup.cli.downloading import download_credentials, open_downloads
+from gitops_backup.cli.fleet import listed_clusters
 from gitops_backup.cli.forges import ConfiguredForges, renew_git
 from gitops_backup.cli.renewal import Renewable, Renewal
 from gitops_backup.cli.wiring import Feed, open_git, open_registries, open_renderer
@@ -164,6 +165,7 @@ class Assembly:
             git=git,
             elsewhere=Elsewhere(git, downloads),
             renderer=renderer,
+            clusters=listed_clusters(self._settings),
             cluster=writer,
             record=backups.record,
             forges=forges,

@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from gitops_backup.cli.downloading import AllowedGit, allowed, open_elsewhere
+from gitops_backup.cli.fleet import with_listed
 from gitops_backup.cli.forges import open_git_once
 from gitops_backup.cli.wiring import open_backup_registry, open_renderer
 from gitops_backup.controller import foresight
@@ -95,7 +96,7 @@ def foresee_offline(
         else:
             found = _found(committed, policy)
         _check(found, shown, applications)
-        for note in _notes(found):
+        for note in _notes(found, clusters_are_listed=settings.argocd_clusters is not None):
             tell(note)
         renderer = stack.enter_context(open_renderer(settings, going_on))
         urls = urls_of(found.applications, found.sets, remotes, handed_in=bool(applications))
@@ -104,7 +105,7 @@ def foresee_offline(
             commit,
             found.sets,
             manifests=committed,
-            clusters=found.clusters,
+            clusters=with_listed(found.clusters, settings),
             is_here=partial(_is_here, urls),
             renderer=renderer,
         )
@@ -244,17 +245,18 @@ def _check(found: Discovery, repository: str, applications: Sequence[Path]) -> N
         return
     where = ", ".join(map(str, applications)) or repository
     looked = "looked for documents of kind Application (argoproj.io) in files *.yaml, *.yml and *.json"
-    notes = [looked, *_notes(found)]
+    notes = [looked, *_notes(found, clusters_are_listed=False)]
     raise UsageError(
         f"no Application found in {where}: {'; '.join(notes)}",
         hint="name files or folders that have them with --applications",
     )
 
 
-def _notes(found: Discovery) -> Iterator[str]:
+def _notes(found: Discovery, *, clusters_are_listed: bool) -> Iterator[str]:
     asking = [str(each) for each in found.sets if each.asks_for_clusters]
-    if asking and not found.clusters:
-        yield f"no Secrets of clusters found, so there is only {IN_CLUSTER_NAME} for {_listed(asking)}"
+    if asking and not found.clusters and not clusters_are_listed:
+        only = f"so there is only {IN_CLUSTER_NAME} for {_listed(asking)}"
+        yield f"no Secrets of clusters found, and none in argocd_clusters, {only}"
     if found.outside:
         yield f"{count(found.outside, 'Application')} in namespaces where Argo CD does not look left out"
     if found.unreadable:

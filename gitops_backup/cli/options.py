@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from gitops_backup.settings import ENVIRONMENT_PREFIX, Settings
+from gitops_backup.settings import ENVIRONMENT_PREFIX, STRUCTURED, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,7 +36,7 @@ def settings_options(*names: str) -> Callable[[F], F]:
 ALL = tuple(
     name
     for name, field in Settings.model_fields.items()
-    if SecretStr not in get_args(field.annotation) and get_origin(field.annotation) is not dict
+    if SecretStr not in get_args(field.annotation) and name not in STRUCTURED
 )
 """The settings that can be options."""
 

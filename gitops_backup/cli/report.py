@@ -15,6 +15,7 @@ import click
 
 from gitops_backup.cli.context import Globals
 from gitops_backup.cli.downloading import open_elsewhere
+from gitops_backup.cli.fleet import listed_clusters
 from gitops_backup.cli.forges import open_git_once
 from gitops_backup.cli.offline import foresee_offline
 from gitops_backup.cli.options import ALL, OTHER_WAYS, settings_options
@@ -180,6 +181,7 @@ def _report(
             elsewhere=elsewhere,
             now=datetime.now(UTC),
             signing_keys=policy.signing_keys,
+            clusters=listed_clusters(settings),
         )
     return report_of(
         plan,

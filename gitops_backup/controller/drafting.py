@@ -14,7 +14,7 @@ from gitops_backup.controller.along import Along, along_of_edit, unasked
 from gitops_backup.controller.contents import Edited
 from gitops_backup.controller.declaring import with_declarations
 from gitops_backup.controller.evidence import Surroundings
-from gitops_backup.controller.families import FamilyDisturbed, check_family, edit_family
+from gitops_backup.controller.families import FamilyDisturbed, check_family, edit_family, not_followed
 from gitops_backup.controller.generating import Family
 from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.outcomes import Outcomes
@@ -29,12 +29,12 @@ from gitops_backup.controller.reading import (
     independent,
     read_sources,
 )
-from gitops_backup.controller.sets import families_on
+from gitops_backup.controller.sets import Fleet, families_on
 from gitops_backup.controller.shaping import Shaping, Shown, Unknown
 from gitops_backup.controller.succession import Succession
 from gitops_backup.controller.waiting import awaited
 from gitops_backup.domain.reasons import Reason
-from gitops_backup.errors import one_line
+from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.mounts import Mounts
 from gitops_backup.sources.rendered import Difference, differences, read_manifests
@@ -106,21 +106,28 @@ def draft(
     elsewhere: Elsewhere | None = None,
     outcomes: Outcomes | None = None,
     families: Sequence[Family] = (),
+    fleet: Fleet | None = None,
 ) -> Draft:
     """What a branch would be changed to for all that is due, on a fetched commit.
 
     `readers` are the Applications for which nothing is due: what they are rendered to must stay the same, or
     change by verified copies alone. `elsewhere` has what is not on the branch, `outcomes` what came of
     sources in earlier drafts by this renderer; `families` are the sets of this commit that generate some of
-    the Applications. Raises what reading the clone raises; whatever is wrong with one file or source is a
-    reason in the draft.
+    the Applications, and `fleet` is what those that the branch declares rest on besides. Raises what reading
+    the clone raises; whatever is wrong with one file or source is a reason in the draft.
     """
     outcomes = outcomes or Outcomes()
     everybody = with_declarations(branch, commit, [*parts, *readers], elsewhere=elsewhere, outcomes=outcomes)
     parts, readers = everybody[: len(parts)], everybody[len(parts) :]
     reading = read_sources(branch, commit, parts, readers, elsewhere=elsewhere, outcomes=outcomes)
     declared = families_on(
-        branch, commit, everybody, elsewhere=elsewhere, outcomes=outcomes, renderer=renderer
+        branch,
+        commit,
+        everybody,
+        elsewhere=elsewhere,
+        outcomes=outcomes,
+        renderer=renderer,
+        fleet=fleet or Fleet(),
     )
     parents = parents_on(branch, commit, everybody, elsewhere=elsewhere, outcomes=outcomes, renderer=renderer)
     drafting = _Drafting(commit, reading, renderer=renderer, families=[*families, *declared, *parents])
@@ -307,8 +314,23 @@ def _with_generator(left: Left, parts: Sequence[Part], families: Sequence[Family
     )
     if its is None:
         return left
-    what = f"the ApplicationSet {its.namespace}/{its.generator} generates it, and is to be changed"
-    return replace(left, message=f"{left.message}; {what}")
+    its_set = f"the ApplicationSet {its.namespace}/{its.generator}"
+    family = next((each for each in families if str(each.maker) == its_set), None)
+    if family is not None and family.disagreement:
+        message = f"{left.message}: {not_followed(family)}"
+        return replace(left, reason=Reason.CLUSTERS_DIFFER, message=message)
+    what = f"{its_set} generates it, and is to be changed"
+    unknown = _unknown_of(family) if family is not None else ""
+    return replace(left, message=f"{left.message}; {what}{f': {unknown}' if unknown else ''}")
+
+
+def _unknown_of(family: Family) -> str:
+    """Why not all that a family makes can be told; empty where it can."""
+    try:
+        family.maker.applications()
+    except GitopsBackupError as error:
+        return error.message
+    return ""
 
 
 def _name(application: Application) -> str:

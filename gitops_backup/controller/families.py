@@ -70,8 +70,15 @@ def edit_family(
     editing = _FamilyEditing(family, here, here.renderer, edits)
     wanted = {(family.members[each.change.application], each.replacement): each.change for each in due}
     result = editing.result(list(wanted))
-    refused = {wanted[each]: refusal for each, refusal in result.refused.items()}
     done = [wanted[each] for each in result.done]
+    if family.disagreement:
+        message = not_followed(family)
+        left = {change: each for each, change in wanted.items() if each not in result.done}
+        return FamilyEdits(
+            refused={c: Refused(each[1], Reason.CLUSTERS_DIFFER, message) for c, each in left.items()},
+            done=done,
+        )
+    refused = {wanted[each]: refusal for each, refusal in result.refused.items()}
     if not result.replaced:
         return FamilyEdits(refused=refused, done=done)
     try:
@@ -91,6 +98,11 @@ def edit_family(
         along=along,
         members=frozenset(names[name] for name in result.applications if name in names),
     )
+
+
+def not_followed(family: Family) -> str:
+    """Why nothing is edited of what is in the cluster otherwise than it is made."""
+    return f"{family.maker} is left as it is, as {family.disagreement}"
 
 
 def check_family(family: Family, *, here: Surroundings, edits: Mapping[str, bytes]) -> Sequence[Difference]:
@@ -153,6 +165,8 @@ class _FamilyEditing:
         maker = self.family.maker
         if maker.is_beside(changed):
             return ()
+        if self.family.disagreement:
+            raise GitopsBackupError(self.family.disagreement)
         now = maker.with_files(changed)
         before, after = maker.applications(), now.applications()
         if frames(before) != frames(after):

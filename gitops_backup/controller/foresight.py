@@ -12,6 +12,7 @@ from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.parts import DueChange, Part, Share
 from gitops_backup.controller.reading import Elsewhere, Readable
+from gitops_backup.controller.sets import Fleet
 from gitops_backup.controller.targets import branch_of, signature_missing, target_of
 from gitops_backup.controller.waiting import awaited, release_awaited, why_not_synced
 from gitops_backup.domain.planning import Action, Plan, Route, Target, Use, WorkloadPlan
@@ -19,6 +20,7 @@ from gitops_backup.domain.reasons import Reason
 from gitops_backup.domain.workloads import WorkloadKey
 from gitops_backup.errors import GitopsBackupError, Unwritable
 from gitops_backup.sources.applications import Application, Source
+from gitops_backup.sources.applicationsets.clusters import Cluster
 from gitops_backup.sources.edits import lines_before, unified_diff
 from gitops_backup.sources.places import has_manifests
 from gitops_backup.sources.rendering import Renderer
@@ -95,16 +97,25 @@ def foresee(
     elsewhere: Elsewhere | None = None,
     signing_keys: Collection[str] = (),
     families: Sequence[Family] = (),
+    clusters: Sequence[Cluster] | None = None,
 ) -> Future:
     """What would be written for a plan, with every image copied that is to be copied.
 
     `elsewhere` has what Applications are rendered from besides the branches that they are edited on;
     `signing_keys` are the ids of the OpenPGP key that commits would be signed with. `families` are the sets
-    that generate Applications, as the commit has them that all is planned on.
+    that generate Applications, as the commit has them that all is planned on; `clusters` are those that Argo
+    CD is said to know, for sets that are in the cluster.
     """
     due, kept = _due_by_application(plan), _kept(plan)
     looks = _Looks(
-        inventory, git, renderer, elsewhere=elsewhere, now=now, signing_keys=signing_keys, families=families
+        inventory,
+        git,
+        renderer,
+        elsewhere=elsewhere,
+        now=now,
+        signing_keys=signing_keys,
+        families=families,
+        clusters=clusters,
     )
     applications = list(inventory.applications())
     for application in applications:
@@ -138,6 +149,7 @@ class _Looks:
         now: datetime,
         signing_keys: Collection[str],
         families: Sequence[Family],
+        clusters: Sequence[Cluster] | None,
     ) -> None:
         self.places: dict[ContainerKey, Place] = {}
         self.changes: list[Change] = []
@@ -147,6 +159,7 @@ class _Looks:
         self._now = now
         self._signing_keys = signing_keys
         self._families = families
+        self._clusters = clusters
         self._git = git
         self._renderer = renderer
         self._elsewhere = elsewhere
@@ -202,6 +215,9 @@ class _Looks:
                 for part in parts:
                     self._say(part.due, Reason.SIGNATURE_REQUIRED, missing)
                 continue
+            fleet = Fleet.around(
+                (*parts, *readers), clusters=self._clusters, applications=self._inventory.applications
+            )
             try:
                 commit = branch.fetch().commit
                 drafted = draft(
@@ -212,6 +228,7 @@ class _Looks:
                     readers=readers,
                     elsewhere=self._elsewhere,
                     families=self._families,
+                    fleet=fleet,
                 )
             except GitopsBackupError as error:
                 problem = self._problem(target, error)

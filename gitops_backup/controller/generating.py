@@ -20,7 +20,8 @@ class Family:
 
     `members` has the names that it makes by those that Applications have here, `project` makes an Application
     of what it makes, and `differing` says of a member in which field it is another one in the cluster than
-    what is made. Where it is an Application, `parent` is its name.
+    what is made. Where it is an Application, `parent` is its name. Where what is made rests on what somebody
+    lists, `disagreement` says in what it is not what is in the cluster.
     """
 
     maker: Maker
@@ -28,6 +29,7 @@ class Family:
     members: Mapping[str, str] = field(default_factory=dict)
     differing: Callable[[str, Object], str] = lambda *_: ""
     parent: str = ""
+    disagreement: str = ""
 
 
 def generate(

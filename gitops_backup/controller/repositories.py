@@ -5,7 +5,7 @@ push that is refused because somebody else pushed is no failure: the next step l
 Argo CD has to be told follows from what the Applications say they were compared with, not from having pushed.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -25,6 +25,7 @@ from gitops_backup.controller.reading import Elsewhere, still_the_same
 from gitops_backup.controller.reconciler import BackupRegistry, Reconciler
 from gitops_backup.controller.refreshing import Refreshing
 from gitops_backup.controller.reversals import Reversals
+from gitops_backup.controller.sets import Fleet
 from gitops_backup.controller.targets import branch_of, signature_missing
 from gitops_backup.controller.worker import DONE, After, Outcome
 from gitops_backup.domain.backups import RewriteState
@@ -35,11 +36,12 @@ from gitops_backup.domain.rewrites import asked_of_people
 from gitops_backup.errors import Conflict, GitopsBackupError, Unwritable
 from gitops_backup.registry.failures import CopyFailed
 from gitops_backup.sources.applications import Application
+from gitops_backup.sources.applicationsets.clusters import Cluster as KnownCluster
 from gitops_backup.sources.rendering import Renderer
 
 _LONGEST_WAIT_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 30.0
-_DOWNLOAD_AGAIN_SECONDS = 300.0
+_TRY_AGAIN_SECONDS = 300.0
 _LOOK_AT_PULL_REQUESTS_SECONDS = 60.0
 _MOST_TOLD = 5
 
@@ -64,9 +66,9 @@ class Cluster(Protocol):
         """What tells this installation from others."""
 
 
-_AWAY = frozenset({Reason.DOWNLOAD_FAILED, Reason.REPOSITORY_UNAVAILABLE})
-_PERHAPS_LATER = _AWAY | {Reason.RENDER_FAILED, Reason.PROOF_FAILED}
-_Asked = tuple[str, tuple[Part, ...], tuple[Part, ...]]
+_PASSING = frozenset({Reason.DOWNLOAD_FAILED, Reason.REPOSITORY_UNAVAILABLE, Reason.CLUSTERS_DIFFER})
+_PERHAPS_LATER = _PASSING | {Reason.RENDER_FAILED, Reason.PROOF_FAILED}
+_Asked = tuple[str, tuple[Part, ...], tuple[Part, ...], Fleet]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +90,13 @@ class RepositoryReconciler(Reconciler):
     `elsewhere` has what Applications are rendered from besides the branch. `record` writes the journal's news
     about an ImageBackup; `hand_on` makes another place in Git due; `suspect` reports an ImageBackup whose
     copy is not there. `forges` tells where pull requests are opened in place of a push, from branches that
-    begin with `pull_request_branch`.
+    begin with `pull_request_branch`. `clusters` are those that Argo CD is said to know.
     """
 
     git: Git
     elsewhere: Elsewhere | None = None
     renderer: Renderer
+    clusters: Sequence[KnownCluster] | None = None
     cluster: Cluster
     registry: BackupRegistry
     record: Callable[[str], None]
@@ -218,7 +221,7 @@ class RepositoryReconciler(Reconciler):
         self._explain(drafted)
         self._note_merged(target, drafted)
         self._refreshing.ask(due.parts, drafted)
-        if any(_is_away(left) and asked_of_people(self._ledger.known(left.change)) for left in drafted.left):
+        if any(_may_pass(left) and asked_of_people(self._ledger.known(left.change)) for left in drafted.left):
             return After(
                 _LOOK_AT_PULL_REQUESTS_SECONDS
             )  # it stays in the pull request as long as that may pass
@@ -255,7 +258,10 @@ class RepositoryReconciler(Reconciler):
         readers: tuple[Part, ...],
     ) -> Draft:
         """The draft for what is due; the last one where nothing has changed since then."""
-        asked = commit, parts, readers
+        fleet = Fleet.around(
+            (*parts, *readers), clusters=self.clusters, applications=self.inventory.applications
+        )
+        asked = commit, parts, readers, fleet
         last_asked, made = self._drafts.pop(target, (None, None))
         if made is None or last_asked != asked or not self._stands(made):
             made = draft(
@@ -266,6 +272,7 @@ class RepositoryReconciler(Reconciler):
                 readers=readers,
                 elsewhere=self.elsewhere,
                 outcomes=self._outcomes,
+                fleet=fleet,
             )
         # a rendering that took too long may do another time
         if not any(left.reason in _PERHAPS_LATER for left in made.left):
@@ -381,11 +388,11 @@ class RepositoryReconciler(Reconciler):
 
 def _when_left(drafted: Draft) -> Outcome:
     """When to look again at what was left, if nothing else brings it up."""
-    return After(_DOWNLOAD_AGAIN_SECONDS) if any(map(_is_away, drafted.left)) else DONE
+    return After(_TRY_AGAIN_SECONDS) if any(map(_may_pass, drafted.left)) else DONE
 
 
-def _is_away(left: Left) -> bool:
-    return left.reason in _AWAY
+def _may_pass(left: Left) -> bool:
+    return left.reason in _PASSING
 
 
 def _unsettled(plan: WorkloadPlan) -> Iterable[bool]:

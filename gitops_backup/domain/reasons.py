@@ -48,6 +48,7 @@ class Reason(StrEnum):
     SHARED_SCALAR = "SharedScalar"
     PROOF_FAILED = "ProofFailed"
     OVERRIDDEN = "Overridden"
+    CLUSTERS_DIFFER = "ClustersDiffer"
     SIGNATURE_REQUIRED = "SignatureRequired"
     AWAITING_SYNC = "AwaitingSync"
     AWAITING_RELEASE = "AwaitingRelease"
@@ -189,6 +190,10 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The live Application, or Argo CD's settings, set or keep this image, and no file in Git that can be"
         " written says so.",
         "Remove the field that is named, or change the image there.",
+    ),
+    Reason.CLUSTERS_DIFFER: Explanation(
+        "With the clusters of argocd_clusters, an ApplicationSet makes other Applications than there are.",
+        "Correct argocd_clusters, or, where Git has changed, wait for Argo CD to generate them anew.",
     ),
     Reason.SIGNATURE_REQUIRED: Explanation(
         "Argo CD's project takes only commits that certain OpenPGP keys signed, and ours would not be.",

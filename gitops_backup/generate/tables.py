@@ -8,7 +8,13 @@ from pydantic import BaseModel
 
 from gitops_backup.domain.reasons import EXPLANATIONS, Reason
 from gitops_backup.generate.schemas import Schema, plain_schema
-from gitops_backup.settings import ENVIRONMENT_PREFIX, RegistrySettings, RepositorySettings, Settings
+from gitops_backup.settings import (
+    ENVIRONMENT_PREFIX,
+    ClusterSettings,
+    RegistrySettings,
+    RepositorySettings,
+    Settings,
+)
 
 _SETTINGS = f"""\
 <!-- Made from gitops_backup/settings.py by `make manifests`; change it there. -->
@@ -40,6 +46,14 @@ prefix counts. [Pull requests](pull-requests.md) says more.
 
 """
 
+_CLUSTERS = """
+## Settings of a cluster
+
+Each cluster of `argocd_clusters` has these.
+[Clusters that Argo CD knows](install.md#clusters-that-argo-cd-knows) says how to list them.
+
+"""
+
 _REASONS = """\
 <!-- Made from gitops_backup/domain/reasons.py by `make manifests`; change it there. -->
 
@@ -55,7 +69,8 @@ def settings_page() -> str:
     """The page with every setting: its name, its default, what it may be, and what it means."""
     registries = _REGISTRIES + _settings_table(RegistrySettings)
     repositories = _REPOSITORIES + _settings_table(RepositorySettings)
-    return _SETTINGS + _settings_table(Settings) + registries + repositories
+    clusters = _CLUSTERS + _settings_table(ClusterSettings)
+    return _SETTINGS + _settings_table(Settings) + registries + repositories + clusters
 
 
 def reasons_page() -> str:
@@ -65,9 +80,16 @@ def reasons_page() -> str:
 
 
 def _settings_table(model: type[BaseModel]) -> str:
-    properties: dict[str, Schema] = plain_schema(model)["properties"]
+    whole = plain_schema(model)
+    properties: dict[str, Schema] = whole["properties"]
+    needed = whole.get("required", ())
     rows = [
-        (f"`{name}`", _kind(schema), _default(schema), schema["description"])
+        (
+            f"`{name}`",
+            _kind(schema),
+            "has to be said" if name in needed else _default(schema),
+            schema["description"],
+        )
         for name, schema in properties.items()
     ]
     return _table(("Name", "Value", "Default", "Meaning"), rows)
@@ -81,8 +103,12 @@ def _kind(schema: Schema) -> str:
             return {"path": "path", "password": "secret text"}.get(schema.get("format", ""), "text")
         case "boolean":
             return "`true` or `false`"
+        case "array" if schema["items"]["type"] == "object":
+            return "list of mappings, see below"
         case "array":
             return "list of texts"
+        case "object" if schema["additionalProperties"].get("type") == "string":
+            return "mapping of texts"
         case "object":
             return "mapping, see below"
     unit = "whole number" if schema["type"] == "integer" else "number"
@@ -93,7 +119,7 @@ def _default(schema: Schema) -> str:
     if "default" not in schema:
         return "depends on the user"
     value = schema["default"]
-    if value in (None, [], {}):
+    if value in (None, "", [], {}):
         return ""
     return f"`{', '.join(value) if isinstance(value, list) else _number(value)}`"
 

@@ -279,8 +279,8 @@ def test_what_is_left_out_is_said_in_a_line_each(environment: dict[str, str], tm
     answer = _report(environment, tree)
     assert _rows(answer) == {"app/web main": "Commit to [1] app/web.yaml:10"}
     clusters, outside, unreadable, others = answer.err.splitlines()
-    told = "no Secrets of clusters found, so there is only in-cluster for the ApplicationSet argocd/set"
-    assert clusters == told
+    told = "no Secrets of clusters found, and none in argocd_clusters, so there is only in-cluster"
+    assert clusters == f"{told} for the ApplicationSet argocd/set"
     assert outside == "1 Application in namespaces where Argo CD does not look left out"
     assert unreadable.startswith("no Application can be read from t/e.yaml, line 3, column ")
     assert others == f"1 Application without a source in {tree} left out"
@@ -330,6 +330,60 @@ stringData: {name: b, server: https://dev.example}
         "spec.generators[2].pullRequest: what this generator makes is known to Argo CD alone"
     )
     assert missing == "argocd/three-in-cluster: there is no folder apps/in-cluster"
+
+
+def test_clusters_that_are_listed_are_generated_for(environment: dict[str, str], tmp_path: Path) -> None:
+    """Beside those whose Secrets are in the repository, and in place of one of the same name."""
+    files = {
+        "set.yaml": application_set(
+            {"clusters": {"selector": {"matchLabels": {"env": "x"}}}},
+            name="web",
+            path="apps/{{metadata.annotations.folder}}",
+            last="{{name}}",
+        ),
+        "secrets.yaml": b"".join(
+            b"""\
+apiVersion: v1
+kind: Secret
+metadata:
+  name: %s
+  labels: {argocd.argoproj.io/secret-type: cluster, env: x}
+  annotations: {folder: a}
+stringData: {name: %s, server: "https://%s.example"}
+---
+"""
+            % (name, name, name)
+            for name in (b"one", b"two")
+        ),
+        "apps/a/web.yaml": _BASE,
+        "apps/b/web.yaml": deployment("api", "redis:8"),
+    }
+    tree = work_tree(tmp_path / "tree", files)
+    shared = {"server": "https://x.example", "annotations": {"folder": "b"}, "labels": {"env": "x"}}
+    clusters = [{**shared, "name": name} for name in ("two", "three")]
+    environment["GITOPS_BACKUP_ARGOCD_CLUSTERS"] = json.dumps(clusters)
+    found = {
+        w["application"]: w["containers"][0]["place"]["path"] for w in _json(environment, tree)["workloads"]
+    }
+    assert found == {
+        "argocd/web-one": "apps/a/web.yaml",
+        "argocd/web-two": "apps/b/web.yaml",
+        "argocd/web-three": "apps/b/web.yaml",
+    }
+
+
+def test_an_empty_list_of_clusters_says_that_there_is_one(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """The one that Argo CD runs in, which is not remarked on then."""
+    files = {
+        "set.yaml": application_set({"clusters": {}}, name="web", path="app", last="{{name}}"),
+        "app/web.yaml": _BASE,
+    }
+    tree = work_tree(tmp_path / "tree", files)
+    answer = _report({**environment, "GITOPS_BACKUP_ARGOCD_CLUSTERS": "[]"}, tree)
+    assert _rows(answer) == {"default/web main": "Commit to [1] app/web.yaml:10"}
+    assert answer.err == ""
 
 
 _SET = b"""\

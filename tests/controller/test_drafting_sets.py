@@ -189,3 +189,21 @@ def test_a_set_that_cannot_be_evaluated_holds_edits_of_what_it_says_alone(render
     check_family(family, here=here, edits={"set.yaml": manifest + b"---\nkind: Other\n"})
     with pytest.raises(FamilyDisturbed, match="cluster"):
         check_family(family, here=here, edits={"set.yaml": manifest.replace(b"nginx:1.25", b"nginx:1.26")})
+
+
+def test_a_set_that_is_in_the_cluster_otherwise_holds_edits_of_what_it_says(
+    branch: MemoryBranch, renderer: Renderer
+) -> None:
+    """By whatever is due, as what would become of its Applications is not known."""
+    family = replace(_family(branch, renderer), disagreement="it is another")
+    part = _part(family, "dev", "nginx:1.25")
+    drafted = draft(branch, COMMIT, [part], renderer=renderer, families=[family])
+    assert not drafted.files
+    (left,) = drafted.left
+    assert left.reason == "ClustersDiffer"
+    assert left.message.endswith(": the ApplicationSet argocd/shop is left as it is, as it is another")
+    edits = {"env/all.json": _ENV.replace(b"nginx:1.25", b"bak.example/m/library_nginx:1.25")}
+    tree = Tree(dict.fromkeys(branch.files, "100644"))
+    contents = Contents(tuple, identify=lambda _: None, read=partial(branch.read, COMMIT))
+    with pytest.raises(FamilyDisturbed, match="it is another"):
+        check_family(family, here=Surroundings(tree, contents, Mounts(frozenset()), renderer), edits=edits)

@@ -107,6 +107,11 @@ EXAMPLES = (
         "applicationset-edits/file-to-a-parameter",
     ),
     Example(
+        "Clusters of an ApplicationSet",
+        "the file, the element or the template that is combined with them",
+        "applicationset-edits/file-of-each-cluster",
+    ),
+    Example(
         "The template of an ApplicationSet",
         "a literal in it, where that is right for all Applications",
         "applicationset-edits/literal-in-the-template",

@@ -12,6 +12,7 @@ from gitops_backup.domain.workloads import WorkloadKey
 from gitops_backup.rendering.cache import CachingRenderer
 from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.sources.applications import Application
+from gitops_backup.sources.applicationsets.clusters import Cluster
 from gitops_backup.sources.applicationsets.generators import Surroundings
 from gitops_backup.sources.applicationsets.sets import Object, read_sets
 from gitops_backup.sources.makers.editing import MadeResult, MadeSite, Wanted, edit_made
@@ -23,6 +24,7 @@ from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import ObjectId, Replacement
 from gitops_backup.sources.shapes import render_source
 from gitops_backup.sources.trees import Tree
+from tests.sources.applicationsets import clusters_in
 
 GOLDEN = Path(__file__).parent / "golden" / "applicationset-edits"
 
@@ -42,19 +44,22 @@ def test_a_set_becomes_what_it_should(folder: Path, both: Renderer) -> None:
     before, after = _files(folder / "before"), _files(folder / "after")
     wanted = yaml.safe_load((folder / "wanted.yaml").read_text())
     expected = {_replacement(each): each for each in wanted["replacements"]}
-    result = _edited(before, list(expected), both)
+    clusters = clusters_in(folder / "clusters.yaml")
+    result = _edited(before, list(expected), both, clusters)
     assert {**before, **result.edits} == after
     assert _outcomes(result) == {
         each: (it["outcome"], it.get("message", "")) for each, it in expected.items()
     }
-    again = _edited(after, list(result.replaced), both)
+    again = _edited(after, list(result.replaced), both, clusters)
     assert (again.edits, list(again.done)) == ({}, list(result.replaced))
 
 
-def _edited(files: dict[str, bytes], wanted: Sequence[Wanted], renderer: Renderer) -> MadeResult:
+def _edited(
+    files: dict[str, bytes], wanted: Sequence[Wanted], renderer: Renderer, clusters: Sequence[Cluster] = ()
+) -> MadeResult:
     tree = Tree(dict.fromkeys(files, "100644"))
     (found,) = read_sets("set.yaml", files["set.yaml"], namespace="argocd")
-    around = Surroundings(tree=tree, is_here=lambda *_: True, contents=files)
+    around = Surroundings(tree=tree, is_here=lambda *_: True, contents=files, clusters=clusters)
 
     def render(obj: Object, again: bool) -> list[Rendered]:
         application = Application.project(obj)

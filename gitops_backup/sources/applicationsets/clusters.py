@@ -1,4 +1,4 @@
-"""Clusters as Argo CD knows them: from Secrets that are labelled as such.
+"""Clusters as Argo CD knows them: from Secrets that are labelled as such, or from who lists them.
 
 Of their data only the name, the URL and the project are kept: the rest is credentials.
 """
@@ -25,6 +25,25 @@ class Cluster:
     annotations: Mapping[str, str]
 
     @classmethod
+    def of(
+        cls,
+        *,
+        name: str,
+        server: str,
+        project: str,
+        labels: Mapping[str, str],
+        annotations: Mapping[str, str],
+    ) -> Self:
+        """The cluster that a Secret with these stands for."""
+        return cls(
+            name=name,
+            server=server,
+            project=project,
+            labels={**labels, LABEL: "cluster"},
+            annotations={key: value for key, value in annotations.items() if key not in _OF_OTHERS},
+        )
+
+    @classmethod
     def project_secret(cls, obj: _Object) -> Self | None:
         """The cluster that a Secret stands for; None where it stands for none."""
         metadata = obj.get("metadata")
@@ -34,12 +53,12 @@ class Cluster:
             return None
         data = {key: _decoded(value) for key, value in _texts(obj, "data").items() if key in _KEPT}
         data |= {key: value for key, value in _texts(obj, "stringData").items() if key in _KEPT}
-        return cls(
+        return cls.of(
             name=data.get("name", ""),
             server=data.get("server", ""),
             project=data.get("project", ""),
             labels=labels,
-            annotations={key: value for key, value in annotations.items() if key not in _OF_OTHERS},
+            annotations=annotations,
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import IN_CLUSTER_NAME, IN_CLUSTER_SERVER
-from gitops_backup.sources.applicationsets.clusters import LABEL, Cluster
+from gitops_backup.sources.applicationsets.clusters import Cluster
 from gitops_backup.sources.applicationsets.parameters import (
     CannotEvaluate,
     Origin,
@@ -192,9 +192,10 @@ class Generators:
     def _clusters(self, block: _Object, field_name: str) -> list[Parameters]:
         selector = _mapping(block, "selector")
         if self.around.clusters is None:
-            raise CannotEvaluate(f"{field_name}: which clusters there are is known to Argo CD alone")
+            what = "which clusters there are is known to Argo CD alone"
+            raise CannotEvaluate(f"{field_name}: {what}; list them in argocd_clusters")
         try:
-            chosen = [e for e in self.around.clusters if selects(selector, {**e.labels, LABEL: "cluster"})]
+            chosen = [each for each in self.around.clusters if selects(selector, each.labels)]
         except InvalidSelector as error:
             raise CannotEvaluate(f"{field_name}.selector: {error.message}") from error
         made = [
