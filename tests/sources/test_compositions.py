@@ -36,6 +36,16 @@ SOLVED = {
         {"web": "bak.example/m/quay.io_acme_web"},
         {"h": "bak.example", "o": "m", "n": "quay.io_acme_web"},
     ),
+    "with a slash where there was one": (
+        {"web": composed("hub=docker.io/istio", "/", "image=pilot")},
+        {"web": "bak.example/m/istio_pilot"},
+        {"hub": "bak.example/m", "image": "istio_pilot"},
+    ),
+    "with a slash where there was none": (
+        {"web": composed("hub=docker.io/istio", "/", "image=pilot")},
+        {"web": "bak.example/istio_pilot"},
+        {"hub": "bak.example", "image": "istio_pilot"},
+    ),
     "with text of the template": (
         {"web": composed("p=ghcr.io/acme/shop", "-api")},
         {"web": "bak.example/m/ghcr.io_acme_shop-api"},

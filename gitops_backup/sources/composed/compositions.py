@@ -125,7 +125,11 @@ def _spellings(
     changed: Mapping[Piece, str],
     fixed: frozenset[Piece],
 ) -> Iterator[Mapping[Piece, str]]:
-    """The ways to spell a name, those that change the fewest pieces first."""
+    """The ways to spell a name, those that change the fewest pieces first.
+
+    Of these, the first is that in which pieces without a slash get none: a template may ask for one, to tell
+    a name from a whole reference, and to people a piece is a host, a folder or a name.
+    """
     if composition is None or target is None:
         return
     free = list(dict.fromkeys(s.piece for s in composition.segments if s.piece not in fixed | changed.keys()))
@@ -133,24 +137,29 @@ def _spellings(
         return
     for count in range(min(len(free), _MOST_CHANGED) + 1):
         for chosen in combinations(free, count):
-            match = re.fullmatch(_pattern(composition, changed, chosen), target)
-            if match:
-                yield {**changed, **{piece: match[f"p{n}"] for n, piece in enumerate(chosen)}}
+            for alike in (True, False):
+                match = re.fullmatch(_pattern(composition, changed, chosen, alike=alike), target)
+                if match:
+                    yield {**changed, **{piece: match[f"p{n}"] for n, piece in enumerate(chosen)}}
 
 
-def _pattern(composition: Composition[Piece], changed: Mapping[Piece, str], chosen: Sequence[Piece]) -> str:
+def _pattern(
+    composition: Composition[Piece], changed: Mapping[Piece, str], chosen: Sequence[Piece], *, alike: bool
+) -> str:
+    """A pattern with a group for each chosen piece; where they are `alike`, slashes are where they were."""
     parts, at = [], 0
     met: set[Piece] = set()
     for segment in composition.segments:
         parts.append(re.escape(composition.name[at : segment.start]))
+        old = composition.name[segment.start : segment.end]
         if segment.piece not in chosen:
-            old = composition.name[segment.start : segment.end]
             parts.append(re.escape(changed.get(segment.piece, old)))
         elif segment.piece in met:
             parts.append(f"(?P=p{chosen.index(segment.piece)})")
         else:
             # the shortest for the first: a host has no slash, and what comes behind it may
-            parts.append(f"(?P<p{chosen.index(segment.piece)}>[^/](?:.*?[^/])??)")
+            group = "[^/]+" if alike and "/" not in old else "[^/](?:.*?[^/])??"
+            parts.append(f"(?P<p{chosen.index(segment.piece)}>{group})")
             met.add(segment.piece)
         at = segment.end
     return "".join([*parts, re.escape(composition.name[at:])])

@@ -4,7 +4,8 @@ Texts that may just happen to be alike get no marks at first, because marks in t
 does: they are tried where the others do not suffice.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from gitops_backup.domain.images import Reference
@@ -51,7 +52,8 @@ def make_plan(
         plan = solutions(due, findings=findings, targets=targets, words=words)
     except Unwritten as error:
         return _without_marks(due, texts=texts, targets=targets, words=words, problem=error.message)
-    texts += search.registries(_hosts(plan.compositions.values()))
+    refused = {due[each.replacement] for each in plan.refused}
+    texts += search.registries(_hosts(plan.compositions, refused))
     if not plan.refused or len(texts) == len(likely):
         return plan
     try:
@@ -96,12 +98,18 @@ def _spelled(name: str, texts: Sequence[Text]) -> list[Composition[Text]]:
     return found
 
 
-def _hosts(compositions: Iterable[Composition[Text]]) -> Mapping[Text, str]:
-    """The hosts that a template itself puts before a text, where that is always the same one."""
+def _hosts(
+    compositions: Mapping[RenderedImage, Composition[Text]], refused: AbstractSet[RenderedImage]
+) -> Mapping[Text, str]:
+    """The hosts that are put before a text, where that is always the same one.
+
+    A template itself does so, or, of images that are refused, another text, which may be that of many others.
+    """
     hosts: dict[Text, set[str]] = {}
-    for composition in compositions:
-        first = next(iter(composition.segments), None)
-        if first is not None and first.end == len(composition.name):
-            host, slash, rest = composition.name[: first.start].partition("/")
-            hosts.setdefault(first.piece, set()).add(host if slash and not rest else "")
+    for image, composition in compositions.items():
+        last = next(reversed(composition.segments), None)
+        if last is not None and last.end == len(composition.name):
+            host, slash, rest = composition.name[: last.start].partition("/")
+            alone = composition.segments == (last,) or image in refused
+            hosts.setdefault(last.piece, set()).add(host if alone and slash and not rest else "")
     return {text: found.pop() for text, found in hosts.items() if len(found) == 1 and found != {""}}

@@ -1,0 +1,5 @@
+{{- define "image" -}}
+{{- with merge .image .global -}}
+{{ .registry }}/{{ .image }}:{{ .tag }}
+{{- end -}}
+{{- end -}}
