@@ -1,6 +1,7 @@
 """What an ApplicationSet is taken to generate is what a real ApplicationSet controller makes of it."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 from gitops_backup.sandbox.api import Json
 from gitops_backup.sandbox.sandbox import Sandbox
 from gitops_backup.sandbox.waiting import until
+from gitops_backup.sources.applicationsets.clusters import LABEL
 from tests.end_to_end.harness import Controller
 from tests.end_to_end.repositories import Repository
 from tests.sources.applicationsets import GOLDEN, REPOSITORY, pruned
@@ -70,6 +72,40 @@ spec:
       destination: {server: https://kubernetes.default.svc, namespace: of-sets}
       syncPolicy: {automated: {selfHeal: true}}
 """
+_SET_OF_CLUSTERS = """\
+apiVersion: argoproj.io/v1alpha1
+kind: ApplicationSet
+metadata: {name: of-clusters}
+spec:
+  goTemplate: true
+  generators:
+  - matrix:
+      generators:
+      - clusters:
+          selector: {matchLabels: {of: sets}}
+      - git:
+          repoURL: https://git.example/shop
+          revision: HEAD
+          requeueAfterSeconds: 5
+          files: [{path: "clusters/{{ .metadata.labels.tier }}/*.yaml"}]
+  template:
+    metadata: {name: "{{ .app }}-{{ .nameNormalized }}"}
+    spec:
+      project: default
+      source:
+        repoURL: https://git.example/shop
+        targetRevision: HEAD
+        path: chart
+        helm:
+          valuesObject: {image: "{{ .image }}"}
+      destination: {server: "{{ .server }}", namespace: of-sets}
+      syncPolicy: {automated: {selfHeal: true}}
+"""
+# nothing is deployed to the second, as nobody is there
+_CLUSTERS = [
+    {"name": "here", "server": _HERE[0], "labels": {"of": "sets", "tier": "dev"}},
+    {"name": "There", "server": "https://127.0.0.1:1", "labels": {"of": "sets", "tier": "dev"}},
+]
 
 FOLDERS = sorted(path.parent for path in GOLDEN.glob("*/set.yaml") if _is_fit(path.parent))
 
@@ -111,15 +147,28 @@ def _shown(application: Json, name: str, url: str) -> Any:
     )
 
 
-def test_what_a_set_says_ends_on_backups(sandbox: Sandbox, tmp_path: Path) -> None:
-    """By one commit, in the set's manifest and in a file of its generator; no Application is written to."""
-    for image in ("quay.io/of-sets/listed", "quay.io/of-sets/filed"):
-        sandbox.push(f"{image}:1.0.0")
+@pytest.fixture
+def clusters(sandbox: Sandbox) -> Iterator[list[Json]]:
+    """Clusters that Argo CD knows while a test runs."""
+    secrets = [_secret(each) for each in _CLUSTERS]
+    sandbox.apply(*secrets)
+    yield _CLUSTERS
+    for secret in secrets:
+        sandbox.api.delete(sandbox.api.path_of(secret))
+
+
+def test_what_a_set_says_ends_on_backups(sandbox: Sandbox, clusters: list[Json], tmp_path: Path) -> None:
+    """By one commit, in a set's manifest and in files of generators; no Application is written to."""
+    names = ("listed", "filed", "combined")
+    for name in names:
+        sandbox.push(f"quay.io/of-sets/{name}:1.0.0")
     url = sandbox.git.create("of-sets")
     files = {
         **_CHART,
         "sets/set.yaml": _SET.replace(REPOSITORY, url).encode(),
+        "sets/of-clusters.yaml": _SET_OF_CLUSTERS.replace(REPOSITORY, url).encode(),
         "env/filed.json": b'{"name": "filed", "image": "quay.io/of-sets/filed"}\n',
+        "clusters/dev/web.yaml": b"app: combined\nimage: quay.io/of-sets/combined # for all\n",
     }
     repository = Repository(sandbox.git, "of-sets")
     repository.commit(files)
@@ -127,17 +176,32 @@ def test_what_a_set_says_ends_on_backups(sandbox: Sandbox, tmp_path: Path) -> No
     sandbox.apply(_root(url))
 
     def run(prefix: str) -> None:
-        wanted = {f"{prefix}listed:1.0.0", f"{prefix}filed:1.0.0"}
+        wanted = {f"{prefix}{name}:1.0.0" for name in names}
         what = f"{', '.join(sorted(wanted))} to run"
         until(lambda: _running(sandbox) == wanted, what=what, timeout=_SECONDS_TO_GENERATE)
 
     run("quay.io/of-sets/")
     before = repository.commits()
-    with Controller(sandbox, "gitops", folder=tmp_path):
+    with Controller(sandbox, "gitops", folder=tmp_path, argocd_clusters=clusters):
         run(f"{Sandbox.backup_repository}/quay.io_of-sets_")
     after = sandbox.git.files("of-sets", "main")
     changed = {path for path, content in after.items() if content != files.get(path)}
-    assert (repository.commits(), changed) == (before + 1, {"sets/set.yaml", "env/filed.json"})
+    assert changed == {"sets/set.yaml", "env/filed.json", "clusters/dev/web.yaml"}
+    assert repository.commits() == before + 1
+
+
+def _secret(cluster: Json) -> Json:
+    """What Argo CD knows a cluster by."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": f"of-sets-{cluster['name'].lower()}",
+            "namespace": "argocd",
+            "labels": {LABEL: "cluster", **cluster["labels"]},
+        },
+        "stringData": {"name": cluster["name"], "server": cluster["server"], "config": "{}"},
+    }
 
 
 def _root(url: str) -> Json:
