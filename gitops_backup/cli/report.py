@@ -242,6 +242,7 @@ def _place(place: foresight.Place) -> Place:
         path=place.path,
         line=place.line,
         line_before=place.line_before,
+        new=place.new,
     )
 
 

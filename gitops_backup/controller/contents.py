@@ -62,6 +62,10 @@ class Contents(Identified):
                 gone = unknown - files.contents.keys()
                 self.refused |= {**dict.fromkeys(gone, "is not there"), **files.refused}
 
+    def here(self, paths: Iterable[str]) -> frozenset[str]:
+        """Those of these files that there are."""
+        return frozenset(path for path in paths if self.identity(path) is not None)
+
     @property
     def loaded(self) -> Identified:
         """Those files that were read already, as long as nobody reads more."""

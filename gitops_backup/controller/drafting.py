@@ -30,7 +30,7 @@ from gitops_backup.controller.reading import (
     read_sources,
 )
 from gitops_backup.controller.sets import Fleet, families_on
-from gitops_backup.controller.shaping import Shaping, Shown, Unknown
+from gitops_backup.controller.shaping import Naming, Shaping, Shown, Unknown
 from gitops_backup.controller.succession import Succession
 from gitops_backup.controller.waiting import awaited
 from gitops_backup.domain.reasons import Reason
@@ -40,14 +40,14 @@ from gitops_backup.sources.mounts import Mounts
 from gitops_backup.sources.rendered import Difference, differences, read_manifests
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import Refused, Replaced, Replacement
-from gitops_backup.sources.trees import folder_of
+from gitops_backup.sources.trees import folder_of, with_files
 
 
 class Branch(Readable, Protocol):
     """One branch of a repository."""
 
     def commit(self, parent: str, files: Mapping[str, bytes], *, message: str, when: datetime) -> str:
-        """Make a commit on top of another, with new contents for files that it has."""
+        """Make a commit on top of another, with other contents of files, and with new files."""
 
     def push(self, commit: str, *, expected: str) -> None:
         """Move the branch on the server; `Conflict` where it is not at `expected`."""
@@ -78,8 +78,9 @@ class Written:
 class Draft:
     """What the branch would be changed to, on top of `commit`.
 
-    `before` and `files` have the bytes of each file that changes; `edited` is what changes with them, `done`
-    what Git says already, `left` what cannot be changed; `places` says where each edited image is written.
+    `before` and `files` have the bytes of each file that changes, `before` not those of new ones; `edited` is
+    what changes with them, `done` what Git says already, `left` what cannot be changed; `places` says where
+    each edited image is written.
     `along` is what changes besides, by the same edits, and `mounts` what besides the commit this rests on.
     `generated` are the Applications that an ApplicationSet then generates otherwise.
     """
@@ -140,8 +141,9 @@ def draft(
             asked = ((each.application, each.workload, each.container) for each in made.edited)
             made.along = unasked([*made.along, *shown.along], asked)
             made.mounts = reading.mounts
-            reading.contents.load(made.files)
-            made.before = {path: reading.contents[path] for path in made.files}
+            there = reading.contents.here(made.files)
+            reading.contents.load(there)
+            made.before = {path: reading.contents[path] for path in there}
             return made
         refused |= shown.odd
 
@@ -201,16 +203,13 @@ class _Drafting:
         Edits of files from which one is rendered that would change in more than copies are odd.
         """
         before = replace(self._here, copies={change.source: str(change.backup) for change in made.edited})
-        after = replace(self._here, contents=Edited(self._reading.contents, made.files))
+        after = self._here.edited(made.files)
         # the edited ones again, too: only the copies of what is edited here are asked for before a push
         touched = [
             read
-            for read in self._reading.reads
-            if read.rendered
-            and read.paths & made.files.keys()
-            and _name(read.subject.application) not in made.generated
+            for read in (self._with_new(read, after) for read in self._reading.reads if read.rendered)
+            if read.paths & made.files.keys() and _name(read.subject.application) not in made.generated
         ]
-
         declared = self._declared(made, touched)
         remade, disturbed = self._remade(made, before)
 
@@ -224,7 +223,8 @@ class _Drafting:
             with contextlib.suppress(Unknown):
                 known[number] = show(read, self._known)
         later = [number for number in range(len(touched)) if number not in known]
-        self._reading.contents.load(path for number in later for path in touched[number].paths)
+        new = made.files.keys() - self._reading.contents.here(made.files)
+        self._reading.contents.load(path for number in later for path in touched[number].paths - new)
         with ThreadPoolExecutor(RENDERED_AT_A_TIME) as pool:
             shown = pool.map(lambda number: show(touched[number], self._shaping), later)
             known |= dict(zip(later, shown, strict=True))
@@ -251,6 +251,12 @@ class _Drafting:
             else:
                 changes[family.parent] = (*changes.get(family.parent, ()), *shown)
         return changes, odd
+
+    def _with_new(self, read: Read, after: Surroundings) -> Read:
+        """What a source is read from with the new files that there are then."""
+        if after.tree is self._here.tree or Naming(read.subject).recall(replace(self._here, tree=after.tree)):
+            return read
+        return read._replace(paths=read.paths | Naming(read.subject).ask(after).paths)
 
     def _declared(self, made: Draft, touched: Iterable[Read]) -> list[tuple[str, Difference]]:
         """What changes in manifests of Applications, all of whose sources are shown themselves."""
@@ -372,7 +378,7 @@ class _Editing:
         self._before = here
         self._edited_before = contents.edits.keys()
         self._contents = Edited(contents)
-        self._now = replace(here, contents=self._contents)
+        self._now = replace(here, contents=self._contents, tree=with_files(here.tree, contents.edits))
         self.made = made
 
     def edit(self, number: int, part: Part) -> None:
@@ -392,6 +398,7 @@ class _Editing:
             result = self._shaping.edit(read.subject, open_ones, self._now)
             in_passing = self._in_passing(read, result.done)
             self._contents.update(result.edits)
+            self._now = replace(self._now, tree=with_files(self._now.tree, result.edits))
             self.made.files.update(result.edits)
             for replaced in (*result.replaced, *in_passing):
                 change = wanted.pop(replaced.replacement)
@@ -410,7 +417,7 @@ class _Editing:
     def _in_passing(self, read: Read, done: Sequence[Replacement]) -> Sequence[Replaced]:
         """Those of what is done that the commit itself does, by an edit for another Application."""
         edited = self._edited_before | self._contents.edits.keys()
-        if not done or edited.isdisjoint(read.paths):
+        if not done or (edited.isdisjoint(read.paths) and self._now.tree is self._before.tree):
             return ()
         return self._shaping.edit(read.subject, done, self._before).replaced
 

@@ -10,19 +10,19 @@ What is asked part by part is remembered part by part; who walks through all of 
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from typing import Any, TypeAlias
 
-from gitops_backup.controller.contents import Identified
+from gitops_backup.controller.contents import Edited, Identified
 from gitops_backup.domain.images import Reference
 from gitops_backup.errors import GitopsBackupError
 from gitops_backup.rendering.program import RenderTimedOut
 from gitops_backup.sources.mounts import Mounts, Problem
 from gitops_backup.sources.places import Place
 from gitops_backup.sources.rendering import Files, HelmOptions, JsonnetOptions, Renderer, RenderFailed
-from gitops_backup.sources.trees import Entry, Tree
+from gitops_backup.sources.trees import Entry, Tree, with_files
 
 _OfMounts: TypeAlias = tuple[str, Place | frozenset[Place]]
 
@@ -37,6 +37,11 @@ class Surroundings:
     renderer: Renderer | None = None
     copies: Mapping[Reference, str] = field(default_factory=dict)
     shared: AbstractSet[str] = frozenset()
+
+    def edited(self, edits: Mapping[str, bytes]) -> "Surroundings":
+        """The same after edits, which may make new files."""
+        tree = with_files(self.tree, edits)
+        return replace(self, tree=tree, contents=Edited(self.contents, edits))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from gitops_backup.controller.along import Along, along_of_proof
-from gitops_backup.controller.contents import Edited, Identified
 from gitops_backup.controller.evidence import Surroundings
 from gitops_backup.controller.generating import Family
 from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.parts import DueChange
 from gitops_backup.domain.reasons import Reason
-from gitops_backup.errors import GitopsBackupError
+from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.makers.editing import (
     MORE_THAN_IMAGES,
     MadeResult,
@@ -106,13 +105,19 @@ def not_followed(family: Family) -> str:
 
 
 def check_family(family: Family, *, here: Surroundings, edits: Mapping[str, bytes]) -> Sequence[Difference]:
-    """See that what a family makes of edited files changes in copies alone.
+    """See that what a family makes of edited files changes in copies alone, and nothing of new ones.
 
     Returns what changes in its Applications where these are rendered themselves. Raises `FamilyDisturbed`
     where it is not so, or cannot be told.
     """
+    if here.renderer is None:
+        return ()
+    taken = family.maker.would_take(edits.keys())
+    if taken:
+        message = f"its generators would take {one_line(min(taken))} for a file of theirs"
+        raise FamilyDisturbed(taken, message, "")
     files = edits.keys() & family.maker.files.keys()
-    if not files or here.renderer is None:
+    if not files:
         return ()
     editing = _FamilyEditing(family, here, here.renderer, edits)
     try:
@@ -151,7 +156,7 @@ class _FamilyEditing:
 
     def shown(self, result: MadeResult) -> list[Along]:
         """What becomes of the family's Applications by all edits. Raises a `GitopsBackupError`."""
-        after = Edited(self.here.contents, {**self.edits, **result.edits})
+        after = self.here.edited({**self.edits, **result.edits})
         before = self.family.maker.applications()
         names = {name: member for member, name in self.family.members.items()}
         return [
@@ -171,18 +176,18 @@ class _FamilyEditing:
         before, after = maker.applications(), now.applications()
         if frames(before) != frames(after):
             raise GitopsBackupError(MORE_THAN_IMAGES)
-        files = Edited(self.here.contents, self.edits)
+        there = self.here.edited(self.edits)
         for name, obj in after.items():
             if obj != before[name]:
-                self._proof(before[name], obj, files)
+                self._proof(before[name], obj, there)
         return maker.changes(now)
 
     def _site(self, edited: Mapping[str, bytes]) -> MadeSite:
         """Where the family is made, with these contents of its files."""
-        files = Edited(self.here.contents, self.edits if edited else {})
+        there = self.here.edited(self.edits) if edited else self.here
 
         def render(obj: Object, again: bool) -> Sequence[Rendered]:
-            return self._rendered(obj, files, again=again)
+            return self._rendered(obj, there, again=again)
 
         return MadeSite(self.family.maker.with_files(edited), render)
 
@@ -209,16 +214,16 @@ class _FamilyEditing:
             return False
         return bool(asked([replacement], there, source=name).done)
 
-    def _proof(self, before: Object, obj: Object, after: Identified) -> Proven:
-        """That an Application becomes another, with other contents of files, in copies alone."""
+    def _proof(self, before: Object, obj: Object, after: Surroundings) -> Proven:
+        """That an Application becomes another, with other files, in copies alone."""
         return proven(
-            self._rendered(before, self.here.contents),
+            self._rendered(before, self.here),
             self._rendered(obj, after),
             copies=self.here.copies,
-            again=partial(self._rendered, before, self.here.contents, again=True),
+            again=partial(self._rendered, before, self.here, again=True),
         )
 
-    def _rendered(self, obj: Object, contents: Identified, *, again: bool = False) -> list[Rendered]:
+    def _rendered(self, obj: Object, there: Surroundings, *, again: bool = False) -> list[Rendered]:
         application = self.family.project(obj)
         return [
             each
@@ -226,9 +231,9 @@ class _FamilyEditing:
             for each in render_source(
                 application,
                 source,
-                tree=self.here.tree,
-                contents=contents,
-                mounts=self.here.mounts,
+                tree=there.tree,
+                contents=there.contents,
+                mounts=there.mounts,
                 renderer=self.renderer,
                 again=again,
             )

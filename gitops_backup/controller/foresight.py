@@ -44,7 +44,8 @@ class Obstacle(NamedTuple):
 class Place:
     """Where in Git a container's image is written afterwards; lines count from 1.
 
-    `line_before` is where that is in the commit, or the line behind which it is put in.
+    `line_before` is where that is in the commit, or the line behind which it is put in; `new` is whether the
+    commit does not have the file.
     """
 
     target: Target
@@ -53,6 +54,7 @@ class Place:
     path: str
     line: int
     line_before: int
+    new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,10 +277,11 @@ class _Looks:
     def _keep(self, target: Target, branch: Readable, drafted: Draft) -> None:
         self.along += drafted.along
         for path in sorted(drafted.files):
-            diff = unified_diff(path, drafted.before[path], drafted.files[path])
+            diff = unified_diff(path, drafted.before.get(path), drafted.files[path])
             self.changes.append(Change(target, branch.name, drafted.commit, path, diff))
         before = {
-            path: lines_before(drafted.before[path], content) for path, content in drafted.files.items()
+            path: lines_before(drafted.before.get(path, b""), content)
+            for path, content in drafted.files.items()
         }
         for change, written in drafted.places.items():
             self.places[_key(change)] = Place(
@@ -288,6 +291,7 @@ class _Looks:
                 path=written.path,
                 line=written.line,
                 line_before=before[written.path](written.line),
+                new=written.path not in drafted.before,
             )
         for left in drafted.left:
             obstacle = Obstacle(left.reason, left.message, left.difference)

@@ -18,12 +18,13 @@ _LONGEST_BODY = 60_000
 """In characters; GitHub takes 65,536."""
 _HEAD = ("Image", "Becomes", "Used by")
 _ALONG = ("Object", "Place", "Image", "Becomes")
+_NEW = ("File",)
 _LEFT = ("Workload", "Image", "Reason", "Why")
 
 
 def pull_request_text(drafted: Draft) -> PullRequestText:
     """The text of the pull request for a draft that changes something."""
-    blocks = (_images(drafted), _along(drafted), _proof(drafted), _left_out(drafted))
+    blocks = (_images(drafted), _along(drafted), _new(drafted), _proof(drafted), _left_out(drafted))
     body = "\n".join("\n".join([*block, ""]) for block in map(list, blocks) if block)
     return PullRequestText(commit_title(drafted.edited), f"{body}\n{mark(drafted.edited)}\n")
 
@@ -76,6 +77,20 @@ def _along(drafted: Draft) -> Iterator[str]:
     yield from _fitting(rows, len(_ALONG))
 
 
+def _new(drafted: Draft) -> Iterator[str]:
+    """The files that are made: who looks for a value where it was would not find them."""
+    new = sorted(drafted.files.keys() - drafted.before.keys())
+    if not new:
+        return
+    yield from ("### New files", "")
+    yield (
+        "No file that can be written has the last word on some of these images. So theirs stand beside the"
+        " source, where Argo CD merges them over what the Application says."
+    )
+    yield from ("", row(_NEW), row(["---"]))
+    yield from _fitting([row((code(path),)) for path in new], len(_NEW))
+
+
 def _left_out(drafted: Draft) -> Iterator[str]:
     if not drafted.left:
         return
@@ -93,8 +108,8 @@ def _order(left: Left) -> tuple[str, ...]:
 
 
 def _fitting(rows: Sequence[str], columns: int) -> Iterator[str]:
-    """Rows of a table as long as there is room, a third of it for each; and how many there are besides."""
-    room = _LONGEST_BODY // 3
+    """Rows of a table as long as there is room, a quarter of it for each; and how many there are besides."""
+    room = _LONGEST_BODY // 4
     for number, each in enumerate(rows):
         room -= len(each) + 1
         if room < 0:

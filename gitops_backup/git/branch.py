@@ -32,6 +32,8 @@ LARGEST_FILE = 10 * 1024 * 1024
 
 _PREPARED = "refs/gitops-backup/prepared"
 _DEPTHS = (50, 1000, None)
+_NEW_MODE = "100644"
+_PLAIN_NAME = re.compile(r"(?!\.\.?\Z|\.git)[A-Za-z0-9._-]+", re.ASCII | re.IGNORECASE)
 _Result = TypeVar("_Result")
 # git-check-ref-format(1), and no leading dash
 _NO_BRANCH = re.compile(r"^[-/.]|/[/.]|\.\.|[\x00-\x20\x7f~^:?*\[\\]|@\{|[/.]$|\.lock(/|$)|^@?$|^HEAD$")
@@ -103,11 +105,12 @@ class Branch:
             return self._healing(lambda: self._read(commit, frozenset(paths), limit))
 
     def commit(self, parent: str, files: Mapping[str, bytes], *, message: str, when: datetime) -> str:
-        """Make a commit on top of `parent`, a fetched commit, with new contents for files that it has.
+        """Make a commit on top of `parent`, a fetched commit, in which files have these contents.
 
-        Modes stay. Returns the commit's name, the same for the same arguments (and for the same commit twice
-        in a row, whatever kind of key signs it); `parent` itself, and no commit, when it holds exactly these
-        contents. Raises `ValueError` for a path that is no file there, `SigningFailed`.
+        Modes stay. A file may be new, by a plain name in a folder that is there. Returns the commit's name,
+        the same for the same arguments (and for the same commit twice in a row, whatever kind of key signs
+        it); `parent` itself, and no commit, when it holds exactly these contents. Raises `ValueError` for
+        any other path that is no file there, `SigningFailed`.
         """
         with self._lock:
             return self._healing(lambda: self._write(parent, files, message, when))
@@ -202,12 +205,14 @@ class Branch:
 
     def _write(self, parent: str, files: Mapping[str, bytes], message: str, when: datetime) -> str:
         entries = self._entries(parent)
-        if strangers := [path for path in files if path not in entries or not entries[path].is_file]:
+        new = {path for path in files if _may_be_new(path, entries)}
+        strangers = [path for path in files.keys() - new if path not in entries or not entries[path].is_file]
+        if strangers:
             raise ValueError(f"not a file in {parent}: {', '.join(sorted(strangers))}")
         changes = [
-            Change(path=path, mode=entries[path].normal_mode, content=content)
+            Change(path=path, mode=_NEW_MODE if path in new else entries[path].normal_mode, content=content)
             for path, content in files.items()
-            if entries[path].sha != blob_name(content)
+            if path in new or entries[path].sha != blob_name(content)
         ]
         if not changes:
             return parent
@@ -301,6 +306,16 @@ def unreadable(entry: Entry | None, limit: int) -> str | None:
     if not entry.is_file or entry.size is None:
         return "is a symbolic link" if entry.mode == "120000" else "is a submodule"
     return f"has {entry.size} bytes, more than {limit}" if entry.size > limit else None
+
+
+def _may_be_new(path: str, entries: Mapping[str, Entry]) -> bool:
+    """Whether there is room for a file at a path: a plain name, which git does not care for, in a folder."""
+    folder, slash, name = path.rpartition("/")
+    if path in entries or not _PLAIN_NAME.fullmatch(name):
+        return False
+    return not any(each.startswith(f"{path}/") for each in entries) and (
+        not slash or any(each.startswith(f"{folder}/") for each in entries)
+    )
 
 
 def _check_name(commit: str) -> None:

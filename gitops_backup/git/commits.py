@@ -30,7 +30,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """New bytes for one file; `mode` is the one that it has, as git writes it."""
+    """New bytes for one file; `mode` is the one that it has, or gets, as git writes it."""
 
     path: str
     mode: str

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+_NO_FILE = "0" * 40
 BlobNames = tuple[str, str]
 """The names of a file's contents before and after; zeros where there is no file."""
 
@@ -25,9 +26,13 @@ class Tip:
     changed: Mapping[str, BlobNames]
 
     def makes(self, before: Mapping[str, bytes], after: Mapping[str, bytes]) -> bool:
-        """Whether it makes exactly this of these files."""
-        wanted = {path: (blob_name(before[path]), blob_name(content)) for path, content in after.items()}
+        """Whether it makes exactly this of these files, some of which were not there before."""
+        wanted = {path: (_blob_name_of(before.get(path)), blob_name(each)) for path, each in after.items()}
         return self.changed == wanted
+
+
+def _blob_name_of(content: bytes | None) -> str:
+    return _NO_FILE if content is None else blob_name(content)
 
 
 def blob_name(content: bytes) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from gitops_backup.errors import count
 from gitops_backup.report.changes import render_changes
 from gitops_backup.report.markup import MOST_NAMED, code, listed, longest_run, row, text
-from gitops_backup.report.model import AlongReport, ContainerReport, ImageReport, Report, Standing
+from gitops_backup.report.model import AlongReport, ContainerReport, ImageReport, Place, Report, Standing
 from gitops_backup.report.sentences import numbers, problems, reasons
 
 _FINE = frozenset({Standing.SETTLED, Standing.LEFT_ALONE})
@@ -40,7 +40,7 @@ def _images(report: Report) -> Iterator[str]:
         yield from (row(_HEAD), row(["---"] * len(_HEAD)))
     for image in report.images:
         containers = _containers(report, image)
-        places = sorted({(c.place.path, c.place.line_before) for c in containers if c.place is not None})
+        places = sorted({_place(c.place) for c in containers if c.place is not None})
         blocked = sorted({str(c.reason) for c in containers if c.then is None and c.reason is not None})
         yield row(
             (
@@ -48,10 +48,14 @@ def _images(report: Report) -> Iterator[str]:
                 code(image.backup),
                 "Verified" if image.verified else image.state.capitalize(),
                 str(image.workloads),
-                listed([code(f"{path}:{line}") for path, line in places]),
+                listed([code(f"{path}:{line}") + new for path, line, new in places]),
                 ", ".join(blocked),
             )
         )
+
+
+def _place(place: Place) -> tuple[str, int, str]:
+    return place.path, place.line_before, " (new)" if place.new else ""
 
 
 def _containers(report: Report, image: ImageReport) -> list[ContainerReport]:

@@ -54,7 +54,9 @@ class Place(_Part):
     line: int
     """The line, counted from 1, with the change made."""
     line_before: int
-    """The line in that commit, or the one behind which the image's name is put in."""
+    """The line in that commit, or the one behind which the image's name is put in; 1 in a new file."""
+    new: bool = False
+    """Whether the file is a new one: `.argocd-source-<name>.yaml`, which Argo CD merges over the source."""
 
 
 class ContainerReport(_Part):

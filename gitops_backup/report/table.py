@@ -123,7 +123,8 @@ class _Text:
         place = container.place
         if container.then == Route.PATCH or place is None:
             return "patch" if container.then == Route.PATCH else "commit"
-        return f"commit to [{self._numbers[_branch(place)]}] {place.path}:{place.line}"
+        file = f"{'the new file ' if place.new else ''}{place.path}:{place.line}"
+        return f"commit to [{self._numbers[_branch(place)]}] {file}"
 
 
 def _branch(place: Place) -> tuple[str, str, str]:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 CONTEXT = 3
+NEW_MODE = "100644"
+"""What git calls an ordinary file, which a new one is."""
 
 
 class OverlappingEdits(ValueError):
@@ -52,16 +54,22 @@ def apply(content: bytes, splices: Iterable[Splice]) -> bytes:
     return b"".join([*parts, content[position:]])
 
 
-def unified_diff(path: str, before: bytes, after: bytes) -> str:
+def unified_diff(path: str, before: bytes | None, after: bytes) -> str:
     """The patch that makes `after` of `before`, as `git diff` would print it; empty where they are the same.
 
-    Bytes that are no UTF-8 come out as lone surrogates: encode with `surrogateescape` to have them back.
+    Of a file that was not there, `before` is None. Bytes that are no UTF-8 come out as lone surrogates:
+    encode with `surrogateescape` to have them back.
     """
     if before == after:
         return ""
     old, new = _quoted(f"a/{path}"), _quoted(f"b/{path}")
-    lines = [f"diff --git {old} {new}\n", f"--- {_header_name(old)}\n", f"+++ {_header_name(new)}\n"]
-    a, b = _lines(before), _lines(after)
+    lines = [f"diff --git {old} {new}\n"]
+    if before is None:
+        lines += [f"new file mode {NEW_MODE}\n", "--- /dev/null\n"]
+    else:
+        lines.append(f"--- {_header_name(old)}\n")
+    lines.append(f"+++ {_header_name(new)}\n")
+    a, b = _lines(before or b""), _lines(after)
     for hunk in _hunks(list(_changes(a, b)), len(a)):
         lines += _printed(hunk, a, b)
     return "".join(lines)

@@ -87,6 +87,11 @@ def is_url(raw: str) -> bool:
     return _URL.match(raw) is not None
 
 
+def may_be_elsewhere(raw: str) -> bool:
+    """Whether a value file is named that need not be at the place of its source."""
+    return is_url(raw) or raw.startswith("$")
+
+
 def owner_of(application: Application, source: Source) -> Source:
     """The source at whose place this one is edited: that of its last value file in a branch, or itself."""
     named = [named_source(application, raw) for raw in reversed(source.helm.value_files)]

@@ -5,12 +5,13 @@ another order than Git's, and than that of the whole paths: `a/x` comes before `
 """
 
 import posixpath
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
 from gitops_backup.errors import one_line
+from gitops_backup.sources.edits import NEW_MODE
 
 
 class Entry(NamedTuple):
@@ -70,6 +71,24 @@ class Tree:
             if path in self._modes and Entry(path, self._modes[path]).is_link:
                 return path
         return None
+
+
+def with_files(tree: Tree, paths: Iterable[str]) -> Tree:
+    """The tree with those of these files that are not in it; itself where there are none."""
+    new = dict.fromkeys((path for path in paths if path not in tree._modes), NEW_MODE)
+    if not new:
+        return tree
+    made = Tree({})
+    made._modes = {**tree._modes, **new}
+    made._order = list(tree._order)
+    for path in new:
+        insort(made._order, tuple(path.split("/")))
+    made._fingerprints = {
+        (folder, recurse): known
+        for (folder, recurse), known in tree._fingerprints.items()
+        if folder and not any(path.startswith(f"{folder}/") for path in new)
+    }
+    return made
 
 
 def folder_of(path: str) -> str | None:

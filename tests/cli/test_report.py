@@ -189,6 +189,7 @@ def test_json_fits_the_published_schema(options: Options, shop: Shop) -> None:
         "path": "apps/web.yaml",
         "line": 19,
         "line_before": 19,
+        "new": False,
     }
     assert len(report["problems"]) == 1
     assert shop.sandbox.git.password not in json.dumps(report)

@@ -44,6 +44,15 @@ def test_the_images_stand_in_a_table() -> None:
     assert "Changes with them" not in text.body
 
 
+def test_new_files_are_listed() -> None:
+    """So that who looks for the value finds it."""
+    body = pull_request_text(replace(_draft(change("web"), change("api")), before={"api.yaml": b""})).body
+    assert "### New files\n" in body
+    assert "| `web.yaml` |\n" in body
+    assert "| `api.yaml` |" not in body
+    assert "### New files" not in pull_request_text(_draft(change("web"))).body
+
+
 def test_the_same_changes_make_the_same_text() -> None:
     """In any order."""
     changes = [change("web"), change("api"), change("db", "redis:7")]

@@ -165,14 +165,46 @@ def test_a_repository_with_other_object_names_is_refused(tmp_path: Path, open_st
         open_store().open(bare.url).fetch()
 
 
-def test_only_files_that_are_there_can_be_written(bare: BareRepository, open_store: OpenStore) -> None:
-    """Nothing is created, and nothing is written in place of a link or in git's own folder."""
-    bare.commit({"a.yaml": b"a", "link": b"a.yaml"}, modes={"link": "120000"})
+_NOT_WRITTEN = (
+    *("link", "link/new.yaml", "a", "a/b.yaml/new.yaml", "new/new.yaml", "../outside", "/absolute", ""),
+    *(".", "..", "a/..", "a/", ".git", ".git/config", "a/.GIT", ".gitmodules", "a/.gitattributes"),
+    *("git~1", "new\nfile", "a/new file", "a\\new"),
+)
+
+
+@pytest.mark.parametrize("path", _NOT_WRITTEN)
+def test_nothing_is_written_where_files_do_not_belong(
+    bare: BareRepository, open_store: OpenStore, path: str
+) -> None:
+    """In place of a link or a folder, in one that is not there, or where git itself would read it."""
+    bare.commit({"a.yaml": b"a", "a/b.yaml": b"b", "link": b"a.yaml"}, modes={"link": "120000"})
     branch = open_store().open(bare.url)
     head = branch.fetch().commit
-    for path in ("new.yaml", "link", "../outside", "/absolute", ".git/config", ""):
-        with pytest.raises(ValueError, match="not a file"):
-            branch.commit(head, {"a.yaml": b"b", path: b"x"}, message="Change", when=_NOON)
+    with pytest.raises(ValueError, match="not a file"):
+        branch.commit(head, {"a.yaml": b"b", path: b"x"}, message="Change", when=_NOON)
+
+
+def test_a_file_can_be_new(bare: BareRepository, open_store: OpenStore) -> None:
+    """By a plain name, in a folder that is there; a pull request's branch is known by it again."""
+    bare.commit({"a.yaml": b"a", "a/b.yaml": b"b"}, modes={"a/b.yaml": "100755"})
+    branch = open_store().open(bare.url)
+    head = branch.fetch().commit
+    files = {"a/.argocd-source-team_web.yaml": b"new", ".argocd-source-web.yaml": b"", "a/b.yaml": b"c"}
+    commit = branch.commit(head, files, message="Change", when=_NOON)
+    branch.push_beside("ours", commit, expected=None)
+    tip = branch.tip("ours")
+    assert tip is not None
+    assert tip.makes({"a/b.yaml": b"b"}, files)
+    assert not tip.makes(dict.fromkeys(files, b""), files)
+    branch.push(commit, expected=head)
+    tree = branch.tree(branch.fetch().commit)
+    assert {path: entry.mode for path, entry in tree.items()} == {
+        ".argocd-source-web.yaml": "100644",
+        "a.yaml": "100644",
+        "a/.argocd-source-team_web.yaml": "100644",
+        "a/b.yaml": "100755",
+    }
+    assert branch.commit(commit, files, message="Change", when=_NOON) == commit
 
 
 def test_the_same_inputs_make_the_same_commit(host: GitHost, open_store: OpenStore) -> None:

@@ -100,6 +100,11 @@ EXAMPLES = (
         "parents/patch-of-a-kustomization",
     ),
     Example("`.argocd-source.yaml`", "the same, in that file", "inline/a-parameter-file"),
+    Example(
+        "A value that no file in the repository decides",
+        "`.argocd-source-<name>.yaml`, a new file beside the chart that Argo CD merges over this Application",
+        "helm/values-by-url-that-override",
+    ),
     Example("A list of an ApplicationSet", "the element", "applicationset-edits/list-element"),
     Example(
         "Files of an ApplicationSet",
@@ -145,8 +150,9 @@ def _diff(folder: Path) -> Iterator[str]:
     paths = sorted(path.relative_to(folder / "after") for path in (folder / "after").rglob("*"))
     for path in paths:
         if (folder / "after" / path).is_file():
-            before, after = ((folder / side / path).read_bytes() for side in ("before", "after"))
-            yield from unified_diff(str(path), before, after).splitlines()[1:]
+            before, after = folder / "before" / path, (folder / "after" / path).read_bytes()
+            there = before.read_bytes() if before.is_file() else None
+            yield from unified_diff(str(path), there, after).splitlines()[1:]
 
 
 def _anchor(title: str) -> str:

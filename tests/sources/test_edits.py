@@ -108,11 +108,22 @@ def test_git_applies_every_diff(
     assert applied("f", old, new, folder=tmp_path_factory.mktemp("diff")) == new
 
 
-def applied(name: str, before: bytes, after: bytes, *, folder: Path) -> bytes:
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
+@pytest.mark.parametrize("content", [b"one\n", b"one\ntwo"])
+def test_git_makes_a_file_that_is_new(name: str, content: bytes, tmp_path: Path) -> None:
+    """And no other that is called nearly so."""
+    assert applied(name, None, content, folder=tmp_path) == content
+    assert unified_diff("a b", None, b"x\n") == (
+        "diff --git a/a b b/a b\nnew file mode 100644\n--- /dev/null\n+++ b/a b\t\n@@ -0,0 +1 @@\n+x\n"
+    )
+
+
+def applied(name: str, before: bytes | None, after: bytes, *, folder: Path) -> bytes:
     """What `git apply` makes of a file with our diff."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(before)
+    if before is not None:
+        path.write_bytes(before)
     diff = unified_diff(name, before, after).encode("utf-8", "surrogateescape")
     if diff:
         command = ["git", "apply", "--whitespace=nowarn", "-"]

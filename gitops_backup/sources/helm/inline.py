@@ -35,12 +35,20 @@ class InlineValues:
 
     @property
     def takes_keys(self) -> bool:
-        """Whether keys can be added to them."""
+        """Whether keys can be added to them that are nowhere else."""
         if not self.last_resort:
             return False
         if self.field == "values":
             return self._problem(("helm", "values")) is None
-        return self.layers.can_hold(("helm", self.field))
+        return self.layers.home(("helm", self.field)) is not None
+
+    @property
+    def takes_over(self) -> bool:
+        """Whether keys can be added to them that overrule what a value file from elsewhere says.
+
+        That is done beside the source itself. A text of values would be replaced as a whole.
+        """
+        return self.field == "valuesObject" and self.layers.own is not None
 
     def problem(self, text: Text) -> str | None:
         """Why a text cannot be changed."""
@@ -62,6 +70,8 @@ class InlineValues:
     def line(self, text: Text) -> tuple[str, int]:
         """The file that a text is in, or would be, and its line; no path where it is in no file."""
         way = self.way(text)
+        if text.how == How.ADDED and self.layers.line(way) is None:
+            return self.layers.home(way) or "", 0
         while way:
             found = self.layers.line(way)
             if found is not None:

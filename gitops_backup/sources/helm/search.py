@@ -4,7 +4,8 @@ Which of them are is not decided here: that is found out by rendering (see `helm
 is text that an image's name has in it. Where only a chart's defaults say it, it is written into the last of
 the Application's value files instead, which then overrides them, or, where there is none, among the values of
 the Application itself; so it stays when the chart is replaced by its next version, and other Applications of
-the chart are left alone.
+the chart are left alone. What a value file from elsewhere says is overruled likewise: in a value file that
+comes behind it, or else among the Application's own values, in a file that Argo CD reads beside the chart.
 """
 
 import re
@@ -16,7 +17,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops_backup.sources.content import content_of
 from gitops_backup.sources.documents import InvalidManifest, Steps
-from gitops_backup.sources.helm.charts import Chart, Defaults
+from gitops_backup.sources.helm.charts import Chart
 from gitops_backup.sources.helm.inline import InlineValues
 from gitops_backup.sources.helm.texts import INLINE, How, Keys, Text, root_of, says_of
 from gitops_backup.sources.inline.layers import Way
@@ -127,28 +128,45 @@ class Search:
 
     def _defaults(self) -> Iterator[Text]:
         own = {path: content for path, content in self._contents.items() if self._chart.is_writable(path)}
-        above: list[tuple[Keys, Any]] = [((), content) for content in own.values()]
-        above.append(((), says_of("", self._inline.options.values.encode())))
-        brought = [path for path in reversed(self._contents) if path not in own]
-        layers = [Defaults((), path, self._chart.files[path]) for path in brought]
-        for keys, path, content in (*layers, *self._chart.defaults):
+        above: list[tuple[Keys, Any]] = [((), says_of("", self._inline.options.values.encode()))]
+        for path in reversed(self._contents):
             if path not in own:
-                for text in self._scalars(path or "", content, How.SCALAR):
-                    place = path if path is not None and self._chart.is_writable(path) else None
-                    yield from self._placed(text, (*keys, *text.keys), place, above)
-            above.append((keys, says_of(path or "", content)))
+                for text in self._scalars(path, self._chart.files[path], How.SCALAR):
+                    yield from self._placed(text, text.keys, above, target=self._target_over(path))
+            above.append(((), self._contents[path]))
+        for keys, brought, content in self._chart.defaults:
+            if brought not in own:
+                for text in self._scalars(brought or "", content, How.SCALAR):
+                    place = brought if brought is not None and self._chart.is_writable(brought) else None
+                    yield from self._placed(
+                        text, (*keys, *text.keys), above, target=self._target, place=place
+                    )
+            above.append((keys, says_of(brought or "", content)))
+
+    def _target_over(self, path: str) -> str | None:
+        """Where a value file from elsewhere is overruled."""
+        order = list(self._contents)
+        if self._target in order and order.index(self._target) > order.index(path):
+            return self._target
+        return INLINE if self._inline.takes_over or self._target == INLINE else None
 
     def _placed(
-        self, text: Text, keys: Keys, path: str | None, above: Iterable[tuple[Keys, Any]]
+        self,
+        text: Text,
+        keys: Keys,
+        above: Iterable[tuple[Keys, Any]],
+        *,
+        target: str | None,
+        place: str | None = None,
     ) -> Iterator[Text]:
-        """Where a default is written: in a value file that overrides it then, or else where it is."""
+        """Where a default is written: where it is overridden then, or else in its own place."""
         if any(_says(content, keys[len(root) :]) for root, content in above if keys[: len(root)] == root):
             return
-        added = text._replace(how=How.ADDED, path=self._target or INLINE, keys=keys, steps=(), start=0)
+        added = text._replace(how=How.ADDED, path=target or INLINE, keys=keys, steps=(), start=0)
         in_a_list = any(isinstance(key, int) for key in keys)
-        if self._target not in (None, path) and not in_a_list and self._can_add(added):
+        if target not in (None, place) and not in_a_list and self._can_add(added):
             yield added
-        elif path is not None:
+        elif place is not None:
             yield text
 
     def _literals(self, images: AbstractSet[str]) -> Iterator[Text]:

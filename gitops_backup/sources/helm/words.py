@@ -78,12 +78,19 @@ class Words:
             return Refused(replacement, Reason.UNSUPPORTED_SOURCE, message)
         if self._comes_from_elsewhere(image):
             sets = f"a value file that {self.source} has from elsewhere sets {shown}"
-            message = f"{sets}, and overrides those in the repository"
+            message = f"{sets}, and overrides those in the repository: {self._way_out()}"
             return Refused(replacement, Reason.UNSUPPORTED_SOURCE, message)
         message = (
             f"{self.source} puts {shown} together where neither a value nor a line of a template names it"
         )
         return Refused(replacement, Reason.UNSUPPORTED_SOURCE, message)
+
+    def _way_out(self) -> str:
+        """What to do where the Application's own values cannot overrule a value file from elsewhere."""
+        way_out = "name one of the repository behind it in helm.valueFiles of the Application"
+        if self.inline.field == "valuesObject":
+            return way_out
+        return f"{way_out}, or write its helm.values as helm.valuesObject, to which keys can be added"
 
     def _comes_from_elsewhere(self, image: RenderedImage) -> bool:
         """Whether an image's name is in a value file that is not in the repository, and comes after those."""

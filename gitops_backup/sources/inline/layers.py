@@ -4,10 +4,15 @@ The Application says them first, in a file where it is itself in Git; then `.arg
 source's folder, and then `.argocd-source-<instance>.yaml`, each merged over what came before. So a value is
 written where the last of these has it. Of an Application that no file is known of, nothing can be written.
 
+What nobody says yet can be added in a file of the last kind, which is made where there is none. Argo CD reads
+it in the folder of a source in Git, for one Application alone; the kind before it is read for all that deploy
+the folder, and gets nothing new (mergeSourceParameters in Argo CD's reposerver/repository/repository.go).
+
 Edits are splices of the scalars. The edited files are read again, and have to differ in these scalars alone.
 """
 
 import posixpath
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,9 +28,15 @@ from gitops_backup.sources.inline.texts import CannotWrite, edited, refuse_unwri
 from gitops_backup.sources.insertion import CannotInsert, insert
 from gitops_backup.sources.mappings import Found, entries, find
 from gitops_backup.sources.mounts import is_mounted
+from gitops_backup.sources.places import is_writable, may_be_elsewhere
 from gitops_backup.sources.proof import ProofFailed, prove
 from gitops_backup.sources.rendering import Files
 from gitops_backup.sources.trees import Tree, not_followed
+
+_OWN_NAME = ".argocd-source-{}.yaml"
+_INSTANCE = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
+_LONGEST_NAME = 255
+_FOR_WHOM = "# Argo CD merges this over the source of the Application {}, and of no other.\n"
 
 Way = tuple[str | int, ...]
 """The way to a text from a source on: the names of fields, and the numbers of items."""
@@ -69,12 +80,14 @@ class Layer:
 class Layers:
     """A source with all that is said of it: what it amounts to, and who says it, the last overriding.
 
-    `application` is what the Application alone says.
+    `application` is what the Application alone says. `own` is the parameter file that is read for this
+    Application alone, or what one would begin with that can be made.
     """
 
     source: Source
     application: Source
     layers: tuple[Layer, ...]
+    own: Layer | None = None
 
     @property
     def contents(self) -> dict[str, bytes]:
@@ -99,9 +112,10 @@ class Layers:
         """Raises `CannotWrite` where the text there could not be changed."""
         self._text(way)
 
-    def can_hold(self, way: Way) -> bool:
-        """Whether there is a file in which something could be said there."""
-        return self._home(way) is not None
+    def home(self, way: Way) -> str | None:
+        """The file in which something could be said there that nobody says yet."""
+        layer = self._home(way)
+        return layer.file.path if layer is not None and layer.file is not None else None
 
     def changed(self, texts: Mapping[Way, str], added: Mapping[Way, str]) -> "Layers":
         """The same with other texts, and with further ones.
@@ -113,8 +127,10 @@ class Layers:
             contents[file.path] = self._edited(file, texts)
         for way, text in added.items():
             layer = self._home(way)
-            if layer is None or layer.file is None or layer.root is None:
+            if layer is None or layer.file is None:
                 raise CannotWrite(f"no file says {shown(way[:-1])}")
+            if layer.document is not None and find(layer.document.root, "sops", "mac") is not None:
+                raise CannotWrite("SOPS vouches for what is in the file")
             path, content = layer.file.path, contents.get(layer.file.path, layer.file.content)
             try:
                 keys = [str(step) for step in way]
@@ -122,8 +138,11 @@ class Layers:
             except (CannotInsert, InvalidManifest) as error:
                 raise CannotWrite(error.message) from error
         try:
-            layers = [_again(layer, contents) for layer in self.layers]
-            return _together(self.application, layers)
+            own = _again(self.own, contents) if self.own is not None else None
+            layers = [own if own and each is self.own else _again(each, contents) for each in self.layers]
+            if own is not None and own is not self.own and all(each is not own for each in layers):
+                layers.append(own)
+            return replace(_together(self.application, layers), own=own)
         except UnusableParameters as error:
             raise CannotWrite(error.message) from error
 
@@ -163,10 +182,17 @@ class Layers:
         return layer.file, Position(layer.document.number, found.steps), found.node
 
     def _home(self, way: Way) -> Layer | None:
-        """The last layer that says something on the way there, or else the Application."""
-        written = [each for each in self.layers if each.file is not None and not is_mounted(each.file.path)]
-        nearest = next((layer for layer in reversed(written) if layer.find(way[:2]) is not None), None)
-        return nearest or next((layer for layer in written if layer is self.layers[0]), None)
+        """Of the layers that are the Application's alone, the last that says something on the way there.
+
+        Where none does, the last of them.
+        """
+        alone = [
+            layer
+            for layer in (self.own, self.layers[0])
+            if layer is not None and layer.file is not None and not is_mounted(layer.file.path)
+        ]
+        nearest = (layer for layer in alone if layer.find(way[:2]) is not None)
+        return next(nearest, None) or next(iter(alone), None)
 
 
 def files_of_layers(
@@ -190,7 +216,10 @@ def read_layers(
         if link is not None:
             raise UnusableParameters(not_followed(link))
         layers.append(_layer(path, Position(0, ()), contents))
-    return _together(source, layers)
+    together = _together(source, layers)
+    if not any(map(may_be_elsewhere, together.source.helm.value_files)):
+        return together
+    return replace(together, own=_own(application, source, folder, tree=tree, layers=layers))
 
 
 def shown(way: Way) -> str:
@@ -205,10 +234,25 @@ def _parameter_files(
     if not source.path or source.chart or folder is None:
         return
     there = {entry.path for entry in tree.under(folder, recurse=False)}
-    for name in (".argocd-source.yaml", f".argocd-source-{application.instance}.yaml"):
+    for name in (".argocd-source.yaml", _OWN_NAME.format(application.instance)):
         path = posixpath.join(folder, name)
         if path in there:
             yield path
+
+
+def _own(
+    application: Application, source: Source, folder: str | None, *, tree: Tree, layers: Sequence[Layer]
+) -> Layer | None:
+    """The parameter file of the Application alone; one that can be made has its first line."""
+    if not source.path or folder is None or is_mounted(folder) or not is_writable(source):
+        return None
+    name = _OWN_NAME.format(application.instance)
+    path = posixpath.join(folder, name)
+    there = next((each for each in layers[1:] if each.file is not None and each.file.path == path), None)
+    is_name = _INSTANCE.fullmatch(application.instance) and len(name) <= _LONGEST_NAME
+    if there is not None or not is_name or any(tree.under(path, recurse=True)):
+        return there
+    return Layer(File.read(path, _FOR_WHOM.format(application.name).encode()))
 
 
 def _together(application: Source, layers: Sequence[Layer]) -> Layers:

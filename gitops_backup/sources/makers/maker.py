@@ -26,6 +26,9 @@ class Maker(Protocol):
     def with_files(self, changed: Mapping[str, bytes]) -> Self:
         """The same with other contents of some of its files. Raises a `GitopsBackupError`."""
 
+    def would_take(self, paths: AbstractSet[str]) -> frozenset[str]:
+        """Those of these files that are new, and that it would make something of unasked."""
+
     def is_beside(self, changed: Mapping[str, bytes]) -> bool:
         """Whether these contents of files change something else in them than what it looks at."""
 

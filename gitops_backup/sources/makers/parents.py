@@ -66,6 +66,10 @@ class Parent:
         """The same, rendered from other contents."""
         return replace(self, read={**self.read, **changed})
 
+    def would_take(self, paths: AbstractSet[str]) -> frozenset[str]:
+        """None that is not seen when it is rendered itself."""
+        return frozenset()
+
     def is_beside(self, changed: Mapping[str, bytes]) -> bool:
         """Never known before it is rendered."""
         return False

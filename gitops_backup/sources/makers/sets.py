@@ -13,6 +13,7 @@ from gitops_backup.sources.makers.maker import Object
 from gitops_backup.sources.makers.pieces import Piece, pieces_in, root_of
 from gitops_backup.sources.rendered import Difference
 from gitops_backup.sources.rendering import Renderer
+from gitops_backup.sources.trees import with_files
 
 
 class NotAllKnown(GitopsBackupError):
@@ -69,6 +70,14 @@ class SetMaker:
             own = next(each for each in found if each.position == own.position)
         around = replace(self.around, contents={**self.around.contents, **changed})
         return self.of(own, around, renderer=self.renderer)
+
+    def would_take(self, paths: AbstractSet[str]) -> frozenset[str]:
+        """Those that fit a pattern of its generators."""
+        tree = with_files(self.around.tree, paths)
+        if tree is self.around.tree:
+            return frozenset()
+        around = replace(self.around, tree=tree)
+        return evaluate(self.set, around, renderer=self.renderer).unread & paths
 
     def is_beside(self, changed: Mapping[str, bytes]) -> bool:
         """Whether its manifest's file alone changes, and something else there. Raises `InvalidManifest`."""
