@@ -70,6 +70,11 @@ EXAMPLES = (
     Example("A chart of charts", "the keys below each alias", "helm/umbrella-with-aliases"),
     Example("A chart: a literal in a template", "the literal", "helm/literal-in-a-template"),
     Example(
+        "A chart: containers as text among values",
+        "the line of the block of text",
+        "helm/blocks-of-text-among-values",
+    ),
+    Example(
         "A chart from elsewhere, values in the repository",
         "the last value file that is in a source with a `ref`, which may not have the key yet",
         "helm/chart-from-elsewhere",

@@ -17,9 +17,10 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops_backup.sources.content import content_of
 from gitops_backup.sources.documents import InvalidManifest, Steps
+from gitops_backup.sources.edits import Span
 from gitops_backup.sources.helm.charts import Chart
 from gitops_backup.sources.helm.inline import InlineValues
-from gitops_backup.sources.helm.texts import INLINE, How, Keys, Text, root_of, says_of
+from gitops_backup.sources.helm.texts import INLINE, How, Keys, Text, blocks_of, root_of, says_of
 from gitops_backup.sources.inline.layers import Way
 from gitops_backup.sources.insertion import CannotInsert, insert
 from gitops_backup.sources.mappings import entries, find
@@ -55,7 +56,8 @@ class Search:
         self._target = apart[-1] if apart else own
 
     def texts(self, images: AbstractSet[str]) -> list[Text]:
-        """The texts that one of the names has in it, and those in templates that are one of these images."""
+        """The texts that one of the names has in it, and lines of templates and of blocks of text among
+        values that say one of these images."""
         found = [*self._values(), *self._value_files(), *self._defaults(), *self._literals(images)]
         apart: dict[object, Text] = {}
         for text in found:  # a scalar that several keys share, by an anchor, is one text
@@ -171,11 +173,19 @@ class Search:
 
     def _literals(self, images: AbstractSet[str]) -> Iterator[Text]:
         for path in self._chart.templates:
-            content = self._chart.files[path]
-            for match in _LITERAL.finditer(content):
-                whole = match["image"].decode("utf-8", "surrogateescape")
-                if whole in images:
-                    yield from self._text(How.LITERAL, path, ("image",), whole, start=match.start("image"))
+            yield from self._lines(path, Span(0, len(self._chart.files[path])), images)
+        own = self._chart.own_values
+        for path in dict.fromkeys([*self._contents, *([own] if own is not None else [])]):
+            if path not in self._sealed and self._chart.is_writable(path):
+                for span in blocks_of(path, self._chart.files[path]):
+                    yield from self._lines(path, span, images)
+
+    def _lines(self, path: str, span: Span, images: AbstractSet[str]) -> Iterator[Text]:
+        """Lines that say `image:`, and then one of these."""
+        for match in _LITERAL.finditer(self._chart.files[path], span.start, span.end):
+            whole = match["image"].decode("utf-8", "surrogateescape")
+            if whole in images:
+                yield from self._text(How.LITERAL, path, ("image",), whole, start=match.start("image"))
 
     def _scalars(self, path: str, content: bytes, how: How) -> Iterator[Text]:
         root = root_of(path, content)

@@ -1,10 +1,10 @@
 """The texts in a chart and its values that may be part of an image's name, and how to write others there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
-from yaml.nodes import Node, ScalarNode, SequenceNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gitops_backup.sources.content import KeyIsNoText, content_of
 from gitops_backup.sources.documents import File, InvalidManifest, Position, Steps, line_of
@@ -27,7 +27,7 @@ class How(Enum):
 
     SCALAR = "a scalar of a value file"
     ADDED = "a key that a value file gets"
-    LITERAL = "a literal in a template"
+    LITERAL = "a literal in a template, or in a block of text among values"
     INLINE = "a value of the Application"
     PARAMETER = "a parameter of the Application"
 
@@ -78,7 +78,7 @@ def written(chart: Chart, texts: Mapping[Text, str]) -> Files:
 
 
 def line_in(text: Text, content: bytes) -> int:
-    """The line of a text in its file, where it has been written."""
+    """The line of a text in its file, where it has been written; of a literal, where it was found."""
     if text.how == How.LITERAL:
         return content.count(b"\n", 0, text.start) + 1
     node = root_of(text.path, content)
@@ -93,9 +93,8 @@ def line_in(text: Text, content: bytes) -> int:
 
 def _rewritten(path: str, content: bytes, changes: Mapping[Text, str]) -> bytes:
     literals = [text for text in changes if text.how == How.LITERAL]
-    if literals:
-        spans = {text: Span(text.start, text.start + len(text.whole.encode())) for text in literals}
-        return apply(content, [Splice(spans[text], changes[text].encode()) for text in literals])
+    spans = {text: Span(text.start, text.start + len(text.whole.encode())) for text in literals}
+    content = apply(content, [Splice(spans[text], changes[text].encode()) for text in literals])
     content = with_scalars(path, content, {t: new for t, new in changes.items() if t.how == How.SCALAR})
     for text, new in changes.items():
         if text.how == How.ADDED:
@@ -139,3 +138,20 @@ def says_of(path: str, content: bytes) -> Any:
         return content_of(root)
     except KeyIsNoText:
         return {}
+
+
+def blocks_of(path: str, content: bytes) -> Iterator[Span]:
+    """Where blocks of text, which a chart may take for YAML, stand in the first document of a file."""
+    try:
+        file = File.read(path, content)
+        root = next((document.root for document in file.documents()), None)
+    except InvalidManifest:
+        return
+    stack, met = [root], set[int]()
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ScalarNode) and node.style == "|":
+            yield file.span(node.start_mark.index, node.end_mark.index)
+        elif isinstance(node, MappingNode | SequenceNode) and id(node) not in met:
+            met.add(id(node))  # by aliases, a node may be there many times
+            stack += [value for _, value in node.value] if isinstance(node, MappingNode) else node.value

@@ -110,4 +110,5 @@ def where(text: Text, chart: Chart, inline: InlineValues, files: Files) -> tuple
     """The path in the repository of the file that a text is in, and its line, when the files are these."""
     if text.inline:
         return inline.line(text)
-    return chart.origins.get(text.path, text.path), line_in(text, files[text.path])
+    shown = chart.files if text.how == How.LITERAL else files
+    return chart.origins.get(text.path, text.path), line_in(text, shown[text.path])
