@@ -286,7 +286,9 @@ class Assembly:
         self._log.warning("the API server did not do as asked", error=str(error))
 
     def _assumed(self, namespace: str, why: GitopsBackupError) -> None:
-        self._log.warning("Argo CD's settings are taken for its defaults", namespace=namespace, why=str(why))
+        self._log.warning(
+            "Argo CD's settings cannot be read, its defaults are assumed", namespace=namespace, why=str(why)
+        )
 
     def _end_now(self, why: str) -> None:
         self._log.error("this replica ends", why=why)

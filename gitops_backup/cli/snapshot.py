@@ -110,10 +110,8 @@ def _lists(
 def _read_settings(argocd: Connection, feed: Feed, tell: Callable[[str], None]) -> None:
     def on_default(home: str, error: GitopsBackupError) -> None:
         if isinstance(error, Forbidden):
-            what = f"the settings of Argo CD in the namespace {home}"
-            tell(
-                f"these credentials may not get the ConfigMap {CONFIG_MAP}: {what} are taken for its defaults"
-            )
+            what = f"the ConfigMap {CONFIG_MAP} in the namespace {home}"
+            tell(f"these credentials may not get {what}: Argo CD's defaults are assumed")
 
     ArgoCdReader(argocd, homes=feed.homes, put=feed.put_argocd, on_default=on_default).read()
 

@@ -7,6 +7,7 @@ queues need not know why.
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Protocol, TypeVar
 
 from gitops_backup.controller.backup_index import BackupIndex
@@ -20,6 +21,7 @@ from gitops_backup.domain.unheeded import Unheeded
 from gitops_backup.domain.workloads import Pod, Workload, WorkloadKey
 from gitops_backup.sources.applications import Application, Declarer, owner_of
 from gitops_backup.sources.argocd import ArgoCd
+from gitops_backup.sources.differences import ignored_on
 from gitops_backup.sources.places import has_manifests, says_something
 from gitops_backup.sources.projects import Project
 
@@ -278,9 +280,11 @@ class Inventory:
                 return None
             application, management = self._applications[key]
             declared = self._with_declarers(application)
-            if declared is application:
+            if declared is not application:
+                management = self._managed(declared)
+            if not workload.ignoring or not application.keeps_ignored:
                 return management
-            return self._managed(declared)
+            return replace(management, unheeded=(*management.unheeded, *ignored_on(workload)))
 
     def of_source(self, source: Reference) -> ImageBackup | None:
         """The ImageBackup whose object has this source's name, whatever source it records."""
@@ -378,8 +382,10 @@ class Inventory:
         """What hides a difference in a container's image when an Application is compared; else None."""
         with self._lock:
             workload = self.workload(key)
-            images = [each for each in workload.containers if each.name == container] if workload else []
-            ignored = (*application.ignored, *self.argocd_of(application).ignored)
+            if workload is None:
+                return None
+            images = [each for each in workload.containers if each.name == container]
+            ignored = chain(application.ignored, self.argocd_of(application).ignored, ignored_on(workload))
             return next((u for u in ignored if any(u.covers(key, image) for image in images)), None)
 
     # -- within -------------------------------------------------------------------------------------------

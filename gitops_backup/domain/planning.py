@@ -19,6 +19,7 @@ from gitops_backup.domain.reasons import EXPLANATIONS, Reason
 from gitops_backup.domain.rewrites import asked_of_people, hands_off
 from gitops_backup.domain.unheeded import Unheeded
 from gitops_backup.domain.workloads import Container, Rollout, Workload, WorkloadKey
+from gitops_backup.errors import one_line
 
 
 class Action(StrEnum):
@@ -303,6 +304,9 @@ def _route(
             return None, Reason.SELF_HEAL, f"Argo CD's Application {management.application} heals it"
         return Route.PATCH, None, ""
     if management is None:
+        if workload.installation_id is not None:
+            who = f"the Argo CD with the installationID {one_line(workload.installation_id)}"
+            return None, Reason.NOT_IN_GIT, f"{who} deploys it, by no Application that is known here"
         if policy.mode == Mode.REPORT or policy.unmanaged == Unmanaged.PATCH:
             return Route.PATCH, None, ""
         return None, Reason.NOT_IN_GIT, EXPLANATIONS[Reason.NOT_IN_GIT].meaning

@@ -187,8 +187,8 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "See what would differ with gitops-backup report --diff, and change the image in the source by hand.",
     ),
     Reason.OVERRIDDEN: Explanation(
-        "The live Application, or Argo CD's settings, set or keep this image, and no file in Git that can be"
-        " written says so.",
+        "The live Application, Argo CD's settings or an annotation set or keep this image, and no file in Git"
+        " that can be written says so.",
         "Remove the field that is named, or change the image there.",
     ),
     Reason.CLUSTERS_DIFFER: Explanation(

@@ -21,6 +21,7 @@ ANNOTATION = "k8slab.io/image-backup"
 ORIGINAL_IMAGES_ANNOTATION = "k8slab.io/original-images"
 TRACKING_ANNOTATION = "argocd.argoproj.io/tracking-id"
 INSTALLATION_ANNOTATION = "argocd.argoproj.io/installation-id"
+IGNORING_ANNOTATION = "argocd.argoproj.io/ignore-differences"
 
 Object = Mapping[str, Any]
 
@@ -84,7 +85,7 @@ class Workload:
     workload, as `Kind/name`; `originals` are the images that a patch replaced, by container. `version` is the
     resourceVersion that all this was read at, and `annotated` whether there is any annotation. `tracking_id`
     says which Application of Argo CD made it, and `installation_id` which Argo CD, where there are several;
-    which of the `labels` does, Argo CD's settings tell.
+    which of the `labels` does, Argo CD's settings tell. `ignoring` says what it passes over, in YAML.
     """
 
     key: WorkloadKey
@@ -105,6 +106,7 @@ class Workload:
     version: str = ""
     installation_id: str | None = None
     labels: tuple[tuple[str, str], ...] = ()
+    ignoring: str = ""
 
     @classmethod
     def project(cls, kind: str, obj: Object) -> Self:
@@ -130,6 +132,7 @@ class Workload:
             directive=annotations.get(ANNOTATION),
             tracking_id=annotations.get(TRACKING_ANNOTATION),
             installation_id=annotations.get(INSTALLATION_ANNOTATION),
+            ignoring=annotations.get(IGNORING_ANNOTATION, ""),
             labels=tuple(sorted((metadata.get("labels") or {}).items())),
             originals=tuple(sorted(original_images(annotations).items())),
             updated=observed and progress.updated >= progress.desired,

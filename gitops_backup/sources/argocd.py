@@ -9,12 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
-from yaml import YAMLError, safe_load
-
 from gitops_backup.domain.unheeded import Unheeded
 from gitops_backup.domain.workloads import Kind
 from gitops_backup.errors import one_line
-from gitops_backup.sources.differences import ignored_by
+from gitops_backup.sources.differences import ignored_by, mapping_of
 from gitops_backup.sources.tracking import Tracking
 
 CONFIG_MAP = "argocd-cm"
@@ -64,7 +62,7 @@ class _Said(NamedTuple):
 def _ignored(data: Mapping[str, str], place: str) -> Iterator[Unheeded]:
     for kinds, said in sorted((_from_the_block(data) | _from_keys(data)).items()):
         group, _, kind = kinds.rpartition("/")
-        entry = {**_mapping(said.text), "group": group, "kind": kind, "namespace": "", "name": ""}
+        entry = {**mapping_of(said.text), "group": group, "kind": kind, "namespace": "", "name": ""}
         if kinds not in _WITH_MANAGERS:
             entry.pop("managedFieldsManagers", None)
         yield from ignored_by(entry, said.field, place=place)
@@ -72,7 +70,7 @@ def _ignored(data: Mapping[str, str], place: str) -> Iterator[Unheeded]:
 
 def _from_the_block(data: Mapping[str, str]) -> dict[str, _Said]:
     found = {}
-    for kinds, customizations in _mapping(data.get(_BLOCK, "")).items():
+    for kinds, customizations in mapping_of(data.get(_BLOCK, "")).items():
         text = customizations.get("ignoreDifferences") if isinstance(customizations, Mapping) else None
         if isinstance(kinds, str) and isinstance(text, str):
             found[kinds] = _Said(f"{_BLOCK}[{one_line(kinds)}].ignoreDifferences", text)
@@ -86,11 +84,3 @@ def _from_keys(data: Mapping[str, str]) -> dict[str, _Said]:
             kinds = key.removeprefix(_KEYS)
             found[_EVERYTHING if kinds == "all" else kinds.replace("_", "/")] = _Said(key, text)
     return found
-
-
-def _mapping(text: str) -> Mapping[str, Any]:
-    try:
-        read = safe_load(text)
-    except (YAMLError, ValueError, RecursionError):
-        return {}
-    return read if isinstance(read, Mapping) else {}

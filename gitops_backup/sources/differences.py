@@ -13,8 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from yaml import YAMLError, safe_load
+
 from gitops_backup.domain.unheeded import Unheeded
-from gitops_backup.domain.workloads import Kind
+from gitops_backup.domain.workloads import IGNORING_ANNOTATION, Kind, Workload
 from gitops_backup.sources.globs import Glob, InvalidGlob
 
 _TO_THE_LISTS = ("spec", "template", "spec")
@@ -68,6 +70,23 @@ def ignored_by(entry: Mapping[str, Any], field: str, *, place: str = "") -> Iter
     for number, manager in enumerate(_texts(entry, "managedFieldsManagers")):
         if manager:
             yield replace(where, field=f"{field}.managedFieldsManagers[{number}]", manager=manager)
+
+
+def ignored_on(workload: Workload) -> Iterator[Unheeded]:
+    """The images that a workload itself says this of, by pointers in an annotation."""
+    kind, namespace, name = workload.key
+    itself = {"group": "apps", "kind": kind, "namespace": namespace, "name": name}
+    pointers = mapping_of(workload.ignoring).get("jsonPointers") if workload.ignoring else None
+    return ignored_by({**itself, "jsonPointers": pointers}, IGNORING_ANNOTATION, place="the workload")
+
+
+def mapping_of(text: str) -> Mapping[str, Any]:
+    """What a text says in YAML, if that is a mapping; else an empty one."""
+    try:
+        read = safe_load(text)
+    except (YAMLError, ValueError, RecursionError):
+        return {}
+    return read if isinstance(read, Mapping) else {}
 
 
 def _kinds(entry: Mapping[str, Any]) -> frozenset[str]:

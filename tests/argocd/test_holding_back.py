@@ -18,6 +18,7 @@ from gitops_backup.sandbox.sandbox import Sandbox
 from gitops_backup.sandbox.waiting import until
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.argocd import ArgoCd
+from gitops_backup.sources.differences import ignored_on
 from gitops_backup.sources.projects import Project
 from tests.end_to_end.repositories import Repository
 from tests.end_to_end.scene import manifest
@@ -54,8 +55,9 @@ apps/D*:
 """,
 }
 _BY_SETTINGS = ("of-a-kind", "of-a-pattern", "owned-anywhere", "owned-of-a-pattern")
+_BY_ITSELF = "annotated"
 _NOT_KEPT = ("beside", "owned-by-another", "owned-of-a-pattern")
-_NAMES = (*_WINDOWS, *_IGNORED, *_BY_SETTINGS)
+_NAMES = (*_WINDOWS, *_IGNORED, *_BY_SETTINGS, _BY_ITSELF)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,7 @@ def repository(sandbox: Sandbox) -> Iterator[Repository]:
     for name, fields in _IGNORED.items():
         ignored = [{"group": "apps", "kind": "Deployment", **fields}]
         applications.append(_application(url, name, ignoreDifferences=ignored))
-    applications += [_application(url, name) for name in _BY_SETTINGS]
+    applications += [_application(url, name) for name in (*_BY_SETTINGS, _BY_ITSELF)]
     paths = [sandbox.api.path_of(each) for each in sandbox.apply(*applications)]
     _wait_until_seen(sandbox, paths, made.head, synced=True)
     for name in _NAMES:
@@ -104,16 +106,17 @@ def test_a_window_that_is_closed_holds_everything_back(sandbox: Sandbox, name: s
 
 
 @pytest.mark.usefixtures("repository")
-@pytest.mark.parametrize("name", [*_IGNORED, *_BY_SETTINGS])
+@pytest.mark.parametrize("name", [*_IGNORED, *_BY_SETTINGS, _BY_ITSELF])
 def test_an_image_that_is_kept_is_held_back_alone(sandbox: Sandbox, name: str) -> None:
     """The replicas come with the sync, and so does the image where what is ignored is something else.
 
-    It does not matter whether the Application says so, or Argo CD's settings.
+    It does not matter whether the Application says so, Argo CD's settings, or the workload itself.
     """
     until(lambda: _live(sandbox, name)["spec"]["replicas"] == 2, what="the sync", timeout=_SECONDS)
     workload = Workload.project("Deployment", _live(sandbox, name))
     application = _told(sandbox, name)
-    ignored = (*application.ignored, *ArgoCd.project(sandbox.api.get(_CONFIG_MAP)).ignored)
+    argocd = ArgoCd.project(sandbox.api.get(_CONFIG_MAP))
+    ignored = (*application.ignored, *argocd.ignored, *ignored_on(workload))
     kept = any(each.covers(workload.key, workload.containers[0]) for each in ignored)
     assert application.keeps_ignored
     assert kept is (name not in _NOT_KEPT)
@@ -128,6 +131,8 @@ def _files(image: str, *, replicas: int) -> dict[str, bytes]:
     }
     for name in _BY_SETTINGS:
         made[name]["spec"]["template"]["spec"]["containers"][0]["name"] = name
+    pointing = yaml.safe_dump(_IGNORED["pointed-at"])
+    made[_BY_ITSELF]["metadata"]["annotations"] = {"argocd.argoproj.io/ignore-differences": pointing}
     return {f"{name}/app.yaml": yaml.safe_dump(thing).encode() for name, thing in made.items()}
 
 

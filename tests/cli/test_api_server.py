@@ -187,6 +187,36 @@ def test_for_one_namespace_rights_in_it_are_enough(sandbox: Sandbox, namespace: 
     )
 
 
+def test_where_argo_cds_settings_may_not_be_read_its_defaults_are_assumed(
+    sandbox: Sandbox, namespace: str, request: pytest.FixtureRequest
+) -> None:
+    """Which the report says; with the right to get the one ConfigMap it does not."""
+    options = _as("reader", sandbox)
+    _allow("reader", sandbox, namespace, {"apps": ["deployments", "daemonsets"], "": ["pods"]})
+    _allow("reader", sandbox, "argocd", {"argoproj.io": ["applications", "appprojects"]})
+    _allow("reader", sandbox, "image-backup", {"k8slab.io": ["imagebackups"]})
+    thing = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": f"empty-{namespace}", "namespace": "argocd"},
+        "spec": {"project": "default", "destination": {"name": "elsewhere"}},
+    }
+    request.addfinalizer(lambda: sandbox.api.delete(sandbox.api.path_of(thing)))
+    sandbox.apply(thing)
+    told = (
+        "these credentials may not get the ConfigMap argocd-cm in the namespace argocd:"
+        " Argo CD's defaults are assumed"
+    )
+    assert told in command(*options, "report", "-n", namespace).err.splitlines()
+    role = "/apis/rbac.authorization.k8s.io/v1/namespaces/argocd/roles/reader"
+    rule = {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["argocd-cm"], "verbs": ["get"]}
+    sandbox.api.merge(role, {"rules": [*sandbox.api.get(role)["rules"], rule]})
+    until(
+        lambda: "argocd-cm" not in command(*options, "report", "-n", namespace).err,
+        what="the right to be in force",
+    )
+
+
 def test_the_annotations_of_namespaces_count_where_one_is_asked_for(
     options: Options, sandbox: Sandbox, namespace: str
 ) -> None:

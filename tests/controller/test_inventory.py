@@ -381,6 +381,28 @@ def test_what_argo_cd_ignores_everywhere_is_kept_where_syncs_heed_it() -> None:
     assert kept.unheeded == ()
 
 
+def test_what_a_workload_says_is_passed_over_is_kept_where_syncs_heed_it() -> None:
+    """Of itself, in whichever Application."""
+    pointing = "jsonPointers: [/spec/template/spec/containers/1]"
+    web, api = (workload(name, "a:1", "b:1", ignoring=pointing) for name in ("web", "api"))
+    heeding = {"syncOptions": ["RespectIgnoreDifferences=true"]}
+    shop = application("shop", source("https://git.example/shop"), of=[web], syncPolicy=heeding)
+    plain = application("plain", source("https://git.example/plain"), of=[api])
+    known = inventory(web, api, shop, plain)
+    kept, manual = known.management(web), known.management(api)
+    assert kept is not None
+    assert manual is not None
+    first, second = (kept.kept_by(web.key, each) for each in web.containers)
+    assert first is None
+    assert second == (
+        "argocd.argoproj.io/ignore-differences.jsonPointers[0] of the workload"
+        " keeps this image as it is in the cluster"
+    )
+    assert manual.unheeded == ()
+    assert known.hidden(plain, api.key, "c1") is not None
+    assert known.hidden(plain, api.key, "c0") is None
+
+
 def test_of_two_applications_that_list_a_workload_it_belongs_to_the_one_that_it_names() -> None:
     """Which is the one that was synced last."""
     web = _tracked("web", "second")

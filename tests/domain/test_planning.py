@@ -341,6 +341,13 @@ ROUTES = {
     "not in Git, to be patched": Situation(
         workload(NGINX), (REWRITE,), snapshot(record(NGINX, verified())), PATCHING
     ),
+    "of another Argo CD, which is not to be patched": Situation(
+        replace(workload(NGINX), installation_id="theirs"),
+        (blocked(Reason.NOT_IN_GIT),),
+        snapshot(record(NGINX, verified())),
+        PATCHING,
+        route=None,
+    ),
     "in Git, though what is not shall be patched": Situation(
         workload(NGINX), (REWRITE,), snapshot(record(NGINX, verified()), app=APP), PATCHING, Route.COMMIT
     ),

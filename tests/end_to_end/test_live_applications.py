@@ -187,7 +187,7 @@ def test_a_label_tells_the_application_where_argo_cd_is_set_to_go_by_it(scene: S
     }
     with scene.controller("gitops", argocd_namespaces=[home]) as controller:
         until(lambda: controller.images("Blocked", "NotInGit") == 1, what="the label not to count")
-        (said,) = controller.said("Argo CD's settings are taken for its defaults")
+        (said,) = controller.said("Argo CD's settings cannot be read, its defaults are assumed")
         assert said["namespace"] == home
         assert "argocd-cm" in said["why"]
     config_map = {
@@ -198,5 +198,5 @@ def test_a_label_tells_the_application_where_argo_cd_is_set_to_go_by_it(scene: S
     scene.api.apply({**config_map, "data": settings})
     with scene.controller("gitops", argocd_namespaces=[home]) as controller:
         until(lambda: BACKUP.encode() in repository.file("app.yaml"), what="the commit")
-        assert not controller.said("Argo CD's settings are taken for its defaults")
+        assert not controller.said("Argo CD's settings cannot be read, its defaults are assumed")
     assert repository.commits() == 2

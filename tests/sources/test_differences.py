@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gitops_backup.domain.workloads import Container, WorkloadKey
-from gitops_backup.sources.differences import ignored_by, ignored_images
+from gitops_backup.domain.workloads import Container, Workload, WorkloadKey
+from gitops_backup.sources.differences import ignored_by, ignored_images, ignored_on
 
 WEB = WorkloadKey("Deployment", "shop", "web")
 CONTAINERS = [
@@ -115,6 +115,32 @@ def test_a_manager_is_of_the_images_that_it_owns(managers: list[Any], names: lis
     """By its very name."""
     assert covered({"managedFieldsManagers": managers}) == names
     assert covered({"managedFieldsManagers": managers, "name": "other"}) == NONE
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ("jsonPointers: [/spec/template/spec/containers/0/image]", ["web"]),
+        ("jsonPointers:\n- /spec/replicas\n- /spec/template/spec/initContainers/0\n", ["setup"]),
+        ('{"jsonPointers": ["/spec"]}', ALL),
+        ("jqPathExpressions: [.spec]\nmanagedFieldsManagers: [image-updater]", NONE),
+        ("[/spec]", NONE),
+        ("jsonPointers: /spec", NONE),
+        ("{", NONE),
+        ("", NONE),
+    ],
+)
+def test_a_workload_says_itself_by_pointers_what_is_passed_over(said: str, names: list[str]) -> None:
+    """It speaks of itself alone."""
+    annotations = {"argocd.argoproj.io/ignore-differences": said}
+    web = Workload.project(
+        "Deployment", {"metadata": {"namespace": "shop", "name": "web", "annotations": annotations}}
+    )
+    found = list(ignored_on(web))
+    assert [each.name for each in CONTAINERS if any(one.covers(WEB, each) for one in found)] == names
+    other = WEB._replace(name="other")
+    assert not any(one.covers(other, each) for one in found for each in CONTAINERS)
+    assert {each.place for each in found} <= {"the workload"}
 
 
 def test_the_field_is_named() -> None:
