@@ -174,6 +174,12 @@ CASES: dict[str, Case] = {
         {},
         _names("kept"),
     ),
+    "filed-below": Case(
+        {"one.yaml": workload("one"), "app/.argocd-source-web.yaml": "helm: {valuesObject: {x: y}}\n"},
+        _listing(recurse=True),
+        _names("one"),
+        "Directory",
+    ),
     "list": Case(
         {
             "one.yaml": json.dumps(

@@ -12,7 +12,7 @@ from gitops_backup.sandbox.api import Json
 from gitops_backup.sandbox.sandbox import Sandbox
 from gitops_backup.sandbox.waiting import until
 from tests.argocd.cases import workload
-from tests.argocd.world import backup_of
+from tests.argocd.world import TEAM, backup_of
 from tests.cli.command import command
 from tests.downloads.repository import ChartRepository, tagged
 from tests.end_to_end.harness import Controller
@@ -194,6 +194,54 @@ def test_a_chart_from_a_chart_repository_ends_on_backups(
     copy = backup_of(f"{upstream}:1.2.0").rpartition(":")[0]
     assert sandbox.git.files(name) == {"env/prod.yaml": values.format(copy).encode()}
     assert len(sandbox.git.log(name)) == 2
+
+
+def test_a_value_file_by_its_url_is_overruled_beside_the_chart(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Each Application gets a file that Argo CD reads for it alone, also one in a namespace of its own."""
+    name, upstream = "beside-live", "quay.io/elsewhere/beside"
+    sandbox.push(f"{upstream}:1.0.0")
+    sandbox.namespace(TEAM)
+    template = workload("{{ .Release.Name }}", "{{ .Values.image }}:1.0.0").replace(
+        "replicas: 0", "replicas: 1"
+    )
+    chart = {
+        "app/Chart.yaml": b"apiVersion: v2\nname: web\nversion: 0.0.1\n",
+        "app/values.yaml": b"image: quay.io/elsewhere/other\n",
+        "app/templates/a.yaml": template.encode(),
+    }
+    url = sandbox.git.create(name, chart)
+    with FaultyServer() as server:
+        server.on("GET", "/team.yaml", tagged(f"image: {upstream}\n".encode()))
+        team = f"http://{server.host}/team.yaml"
+        source = {"repoURL": url, "path": "app", "targetRevision": "main", "helm": {"valueFiles": [team]}}
+        homes = {"argocd": "beside-one", TEAM: "beside-two"}
+        applied = [_application(name, [source]) for _ in homes]
+        for application, (home, namespace) in zip(applied, homes.items(), strict=True):
+            application["metadata"]["namespace"] = home
+            application["spec"]["destination"]["namespace"] = namespace
+        sandbox.apply(*applied)
+
+        def settled(image: str) -> bool:
+            paths = [f"/apis/apps/v1/namespaces/{each}/deployments/{name}" for each in homes.values()]
+            statuses = [sandbox.api.get(sandbox.api.path_of(each)).get("status", {}) for each in applied]
+            synced = all(each.get("sync", {}).get("status") == "Synced" for each in statuses)
+            found = [sandbox.api.find(path) for path in paths]
+            return synced and all(each is not None and _images(each) == [image] for each in found)
+
+        def wait_for(image: str) -> None:
+            until(lambda: settled(image), what=f"Argo CD to run {image}", timeout=_SECONDS_TO_COMPARE)
+
+        wait_for(f"{upstream}:1.0.0")
+        settings = {"download_prefixes": [team], "argocd_namespaces": ["argocd", TEAM]}
+        with Controller(sandbox, "gitops", folder=tmp_path, **settings):
+            wait_for(backup_of(f"{upstream}:1.0.0"))
+    for application in applied:
+        sandbox.api.delete(sandbox.api.path_of(application))
+    new = {path: content for path, content in sandbox.git.files(name).items() if path not in chart}
+    assert new.keys() == {f"app/.argocd-source-{each}.yaml" for each in (name, f"{TEAM}_{name}")}
+    copy = backup_of(f"{upstream}:1.0.0").rpartition(":")[0]
+    assert {yaml.safe_load(each)["helm"]["valuesObject"]["image"] for each in new.values()} == {copy}
+    assert {path: content for path, content in sandbox.git.files(name).items() if path in chart} == chart
 
 
 def _images(deployment: Json) -> list[str]:

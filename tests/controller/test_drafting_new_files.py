@@ -5,15 +5,17 @@ from collections.abc import Iterable
 import pytest
 
 from gitops_backup.controller.drafting import Draft, draft
+from gitops_backup.controller.foresight import foresee
 from gitops_backup.controller.generating import Family, generate
 from gitops_backup.controller.outcomes import Outcomes
 from gitops_backup.controller.parts import Share
 from gitops_backup.controller.targets import branch_of
+from gitops_backup.domain.planning import plan
 from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.applicationsets.sets import read_sets
-from tests.controller.cluster import application, source, workload
-from tests.controller.memory import COMMIT, MemoryBranch, manifest
+from tests.controller.cluster import NOW, application, inventory, policy, source, workload
+from tests.controller.memory import COMMIT, MemoryBranch, MemoryGit, manifest
 from tests.controller.test_drafting import _due
 from tests.controller.test_drafting_elsewhere import MemoryElsewhere, left
 
@@ -152,6 +154,25 @@ def test_whoever_is_rendered_from_all_files_of_a_folder_speaks_against_another(
         assert made.files == {}
         (said,) = left(made)
         assert said.startswith("ProofFailed: app/.argocd-source-one.yaml, ")
+
+
+def test_it_is_foreseen_as_a_new_file(helm_renderer: LocalRenderer) -> None:
+    """With a diff that makes it, so that who reads a report looks for the value there."""
+    image = workload("web", "nginx:1.25")
+    app = application("one", {**source(CODE, "app"), "helm": {"valueFiles": [TEAM]}}, of=[image])
+    known = inventory(image, app)
+    git = MemoryGit({CODE: [MemoryBranch(dict(CHART))]})
+    future = foresee(plan(known, policy()), known, git, renderer=helm_renderer, now=NOW, elsewhere=SAYS)
+    (place,) = future.places.values()
+    assert (place.path, place.line, place.line_before, place.new) == (
+        "app/.argocd-source-one.yaml",
+        4,
+        1,
+        True,
+    )
+    (change,) = future.changes
+    header = "new file mode 100644\n--- /dev/null\n+++ b/app/.argocd-source-one.yaml\n@@ -0,0 +1,4 @@\n"
+    assert header in change.diff
 
 
 @pytest.mark.parametrize(("pattern", "writes"), [("**/*.yaml", False), ("**/config.yaml", True)])
