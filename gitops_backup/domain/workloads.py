@@ -10,9 +10,10 @@ answer for a DaemonSet with the OnDelete strategy: there, available is enough.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from sys import intern
 from typing import Any, NamedTuple, Self
 
 from gitops_backup.domain.images import DIGEST, InvalidReference, Reference
@@ -61,7 +62,7 @@ class Container:
     image: str
     init: bool
     index: int
-    managers: frozenset[str] = frozenset()
+    managers: tuple[str, ...] = ()
 
 
 class Rollout(StrEnum):
@@ -133,7 +134,7 @@ class Workload:
             tracking_id=annotations.get(TRACKING_ANNOTATION),
             installation_id=annotations.get(INSTALLATION_ANNOTATION),
             ignoring=annotations.get(IGNORING_ANNOTATION, ""),
-            labels=tuple(sorted((metadata.get("labels") or {}).items())),
+            labels=tuple(sorted((intern(k), intern(v)) for k, v in (metadata.get("labels") or {}).items())),
             originals=tuple(sorted(original_images(annotations).items())),
             updated=observed and progress.updated >= progress.desired,
             annotated=metadata.get("annotations") is not None,
@@ -256,35 +257,33 @@ def _rollout(observed: bool, progress: _Progress, status: Object) -> Rollout:
 
 def _containers(spec: Object, managed: Sequence[Object]) -> list[Container]:
     pod = (spec.get("template") or {}).get("spec") or {}
-    owners = {part: _owners(managed, part) if pod.get(part) else {} for part in _CONTAINER_LISTS}
+    owned = [(entry.get("manager", ""), _owned(entry)) for entry in managed]
     return [
         Container(
             name=c.get("name", ""),
             image=c.get("image", ""),
             init=part == "initContainers",
             index=index,
-            managers=frozenset(owners[part].get(c.get("name", ""), ())),
+            managers=_managers(owned, part, c.get("name", "")),
         )
         for part in _CONTAINER_LISTS
         for index, c in enumerate(pod.get(part) or ())
     ]
 
 
-def _owners(managed: Sequence[Object], part: str) -> dict[str, set[str]]:
-    """Who owns the image of each container in a list, by the containers' names.
+def _owned(entry: Object) -> Object:
+    """What a field manager owns of the pods' specification (Kubernetes API, `FieldsV1`)."""
+    fields = entry.get("fieldsV1") or {}
+    for step in ("f:spec", "f:template", "f:spec"):
+        fields = fields.get(step) or {}
+    return fields
 
-    Kubernetes API, `FieldsV1`: fields are keys with `f:`, elements keys with `k:` and what identifies them.
-    """
-    found: dict[str, set[str]] = {}
-    for entry in managed:
-        fields: Any = entry.get("fieldsV1") or {}
-        for step in ("spec", "template", "spec", part):
-            fields = fields.get(f"f:{step}") or {}
-        for key, owned in fields.items():
-            if key.startswith("k:") and "f:image" in owned:
-                name = json.loads(key.removeprefix("k:")).get("name", "")
-                found.setdefault(name, set()).add(entry.get("manager", ""))
-    return found
+
+def _managers(owned: Iterable[tuple[str, Object]], part: str, name: str) -> tuple[str, ...]:
+    """Who owns the image of a container; in lists, elements are called by what identifies them."""
+    lists, element = f"f:{part}", f'k:{{"name":"{name}"}}'
+    found = [who for who, fields in owned if "f:image" in (fields.get(lists) or {}).get(element, ())]
+    return tuple(map(intern, sorted(set(found))))
 
 
 def _controller(metadata: Object) -> str | None:

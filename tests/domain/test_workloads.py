@@ -222,13 +222,14 @@ def test_who_owns_an_image_is_known() -> None:
         _managed("updater", containers={"web": ["image"]}, initContainers={"migrate": ["image"]}),
         _managed("webhook", containers={"web": ["resources"]}),
         _managed("kube-controller-manager"),
+        _managed("updater", containers={"web": ["image"]}),
         {"manager": "odd"},
     ]
     workload = Workload.project("Deployment", obj)
-    assert {each.name: set(each.managers) for each in workload.containers} == {
-        "migrate": {"updater"},
-        "web": {"argocd-controller", "updater"},
-        "sidecar": {"argocd-controller"},
+    assert {each.name: each.managers for each in workload.containers} == {
+        "migrate": ("updater",),
+        "web": ("argocd-controller", "updater"),
+        "sidecar": ("argocd-controller",),
     }
 
 

@@ -15,7 +15,7 @@ WEB = WorkloadKey("Deployment", "shop", "web")
 AGENT = WorkloadKey("DaemonSet", "shop", "agent")
 IMAGES = "jsonPointers: [/spec/template/spec/containers/0/image]"
 UPDATER = "managedFieldsManagers: [updater]"
-CONTAINER = Container("c0", "a:1", False, 0, managers=frozenset({"updater"}))
+CONTAINER = Container("c0", "a:1", False, 0, managers=("updater",))
 
 
 @pytest.mark.parametrize(

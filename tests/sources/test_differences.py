@@ -10,7 +10,7 @@ from gitops_backup.sources.differences import ignored_by, ignored_images, ignore
 WEB = WorkloadKey("Deployment", "shop", "web")
 CONTAINERS = [
     Container("setup", "a:1", True, 0),
-    Container("web", "a:1", False, 0, managers=frozenset({"argocd-controller", "image-updater"})),
+    Container("web", "a:1", False, 0, managers=("argocd-controller", "image-updater")),
     Container("proxy", "a:1", False, 1),
 ]
 ALL, NONE = ["setup", "web", "proxy"], list[str]()
