@@ -211,7 +211,7 @@ class _Drafting:
             if read.paths & made.files.keys() and _name(read.subject.application) not in made.generated
         ]
         declared = self._declared(made, touched)
-        remade, disturbed = self._remade(made, before)
+        remade, of_families = self._remade(made, before)
 
         def show(read: Read, shaping: Shaping) -> Shown:
             of_it = [each for path, each in declared if path in read.paths]
@@ -232,25 +232,25 @@ class _Drafting:
         for number, read in enumerate(touched):
             found.along += known[number].along
             found.odd |= _odd(made, read, known[number])
-        found.odd |= disturbed
+        found.along += of_families.along
+        found.odd |= of_families.odd
         return found
 
-    def _remade(
-        self, made: Draft, before: Surroundings
-    ) -> tuple[Mapping[str, Sequence[Difference]], Mapping[ImageChange, Left]]:
-        """What changes in Applications that others render, by the others' names; what speaks against it."""
+    def _remade(self, made: Draft, before: Surroundings) -> tuple[Mapping[str, Sequence[Difference]], _Shown]:
+        """What changes in Applications that others render, by the others' names; what becomes of them."""
         changes: dict[str, tuple[Difference, ...]] = {}
-        odd: dict[ImageChange, Left] = {}
+        found = _Shown()
         for family in self._families:
             try:
-                shown = check_family(family, here=before, edits=made.files)
+                checked = check_family(family, here=before, edits=made.files)
             except FamilyDisturbed as error:
-                odd |= _speaks_against(
+                found.odd |= _speaks_against(
                     made, error.files, who=str(family.maker), what=error.message, difference=error.difference
                 )
             else:
-                changes[family.parent] = (*changes.get(family.parent, ()), *shown)
-        return changes, odd
+                changes[family.parent] = (*changes.get(family.parent, ()), *checked.changes)
+                found.along += checked.along
+        return changes, found
 
     def _with_new(self, read: Read, after: Surroundings) -> Read:
         """What a source is read from with the new files that there are then."""
@@ -296,7 +296,6 @@ def _edit_family(
         return
     result = edit_family(family, mine, here=here, edits=made.files)
     made.files |= result.files
-    made.along += result.along
     made.generated |= result.members
     for change, replaced in result.replaced.items():
         made.edited.append(change)

@@ -16,17 +16,11 @@ from gitops_backup.controller.messages import ImageChange
 from gitops_backup.controller.parts import DueChange
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
-from gitops_backup.sources.makers.editing import (
-    MORE_THAN_IMAGES,
-    MadeResult,
-    MadeSite,
-    Wanted,
-    edit_made,
-    frames,
-)
+from gitops_backup.sources.makers.editing import MadeResult, MadeSite, Wanted, edit_made
 from gitops_backup.sources.makers.maker import Object
+from gitops_backup.sources.makers.proof import prove
 from gitops_backup.sources.rendered import Difference, Rendered
-from gitops_backup.sources.rendered_proof import NotExplained, Proven, asked, proven
+from gitops_backup.sources.rendered_proof import NotExplained, asked
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import Refused, Replaced
 from gitops_backup.sources.shapes import render_source
@@ -45,16 +39,23 @@ class FamilyDisturbed(GitopsBackupError):
 class FamilyEdits:
     """What is to change for a family, and why not for what is `refused`; `done` is what Git says already.
 
-    `along` is what changes besides, and `members` are the Applications that are then made otherwise; what
-    becomes of these was shown.
+    `members` are the Applications that are then made otherwise: what becomes of them `check_family` shows.
     """
 
     files: Mapping[str, bytes] = field(default_factory=dict)
     replaced: Mapping[ImageChange, Replaced] = field(default_factory=dict)
     refused: Mapping[ImageChange, Refused] = field(default_factory=dict)
     done: Sequence[ImageChange] = ()
-    along: Sequence[Along] = ()
     members: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What comes of edited files: `changes` of Applications where these are rendered themselves, and what is
+    changed `along` in what they deploy."""
+
+    changes: Sequence[Difference] = ()
+    along: tuple[Along, ...] = ()
 
 
 def edit_family(
@@ -78,23 +79,12 @@ def edit_family(
             done=done,
         )
     refused = {wanted[each]: refusal for each, refusal in result.refused.items()}
-    if not result.replaced:
-        return FamilyEdits(refused=refused, done=done)
-    try:
-        along = editing.shown(result)
-    except GitopsBackupError as error:
-        difference = error.difference if isinstance(error, NotExplained) else ""
-        for (name, replacement), change in wanted.items():
-            if (name, replacement) in result.replaced:
-                refused[change] = Refused(replacement, Reason.PROOF_FAILED, error.message, difference)
-        return FamilyEdits(refused=refused, done=done)
     names = {name: member for member, name in family.members.items()}
     return FamilyEdits(
         files=result.edits,
         replaced={wanted[each]: replaced for each, replaced in result.replaced.items()},
         refused=refused,
         done=done,
-        along=along,
         members=frozenset(names[name] for name in result.applications if name in names),
     )
 
@@ -104,24 +94,23 @@ def not_followed(family: Family) -> str:
     return f"{family.maker} is left as it is, as {family.disagreement}"
 
 
-def check_family(family: Family, *, here: Surroundings, edits: Mapping[str, bytes]) -> Sequence[Difference]:
+def check_family(family: Family, *, here: Surroundings, edits: Mapping[str, bytes]) -> Checked:
     """See that what a family makes of edited files changes in copies alone, and nothing of new ones.
 
-    Returns what changes in its Applications where these are rendered themselves. Raises `FamilyDisturbed`
-    where it is not so, or cannot be told.
+    Raises `FamilyDisturbed` where it is not so, or cannot be told.
     """
     if here.renderer is None:
-        return ()
+        return Checked()
     taken = family.maker.would_take(edits.keys())
     if taken:
         message = f"its generators would take {one_line(min(taken))} for a file of theirs"
         raise FamilyDisturbed(taken, message, "")
     files = edits.keys() & family.maker.files.keys()
     if not files:
-        return ()
+        return Checked()
     editing = _FamilyEditing(family, here, here.renderer, edits)
     try:
-        return editing.prove({path: edits[path] for path in files})
+        return editing.checked({path: edits[path] for path in files})
     except GitopsBackupError as error:
         difference = error.difference if isinstance(error, NotExplained) else ""
         raise FamilyDisturbed(frozenset(files), error.message, difference) from error
@@ -154,42 +143,29 @@ class _FamilyEditing:
         }
         return replace(result, refused={**result.refused, **refused}, done=(*result.done, *done))
 
-    def shown(self, result: MadeResult) -> list[Along]:
-        """What becomes of the family's Applications by all edits. Raises a `GitopsBackupError`."""
-        after = self.here.edited({**self.edits, **result.edits})
-        before = self.family.maker.applications()
-        names = {name: member for member, name in self.family.members.items()}
-        return [
-            along
-            for name, obj in result.applications.items()
-            for along in along_of_proof(names.get(name, name), self._proof(before[name], obj, after))
-        ]
-
-    def prove(self, changed: Mapping[str, bytes]) -> Sequence[Difference]:
-        """See that what is made of these files changes in copies alone, or raise what says why not."""
+    def checked(self, changed: Mapping[str, bytes]) -> Checked:
+        """What comes of these files, where that is copies alone. Raises what says why not."""
         maker = self.family.maker
         if maker.is_beside(changed):
-            return ()
+            return Checked()
         if self.family.disagreement:
             raise GitopsBackupError(self.family.disagreement)
         now = maker.with_files(changed)
-        before, after = maker.applications(), now.applications()
-        if frames(before) != frames(after):
-            raise GitopsBackupError(MORE_THAN_IMAGES)
-        there = self.here.edited(self.edits)
-        for name, obj in after.items():
-            if obj != before[name]:
-                self._proof(before[name], obj, there)
-        return maker.changes(now)
+        found = prove(
+            maker.applications(),
+            now.applications(),
+            rendered_before=partial(self._rendered, self.here),
+            rendered_after=partial(self._rendered, self.here.edited(self.edits)),
+            copies=self.here.copies,
+        )
+        names = {name: member for member, name in self.family.members.items()}
+        along = (each for name, its in found.items() for each in along_of_proof(names.get(name, name), its))
+        return Checked(maker.changes(now), tuple(along))
 
     def _site(self, edited: Mapping[str, bytes]) -> MadeSite:
         """Where the family is made, with these contents of its files."""
         there = self.here.edited(self.edits) if edited else self.here
-
-        def render(obj: Object, again: bool) -> Sequence[Rendered]:
-            return self._rendered(obj, there, again=again)
-
-        return MadeSite(self.family.maker.with_files(edited), render)
+        return MadeSite(self.family.maker.with_files(edited), partial(self._rendered, there))
 
     def _others(self, wanted: Iterable[Wanted]) -> dict[Wanted, str]:
         """What is wanted of Applications that are others in the cluster than they are made, and how so."""
@@ -214,16 +190,7 @@ class _FamilyEditing:
             return False
         return bool(asked([replacement], there, source=name).done)
 
-    def _proof(self, before: Object, obj: Object, after: Surroundings) -> Proven:
-        """That an Application becomes another, with other files, in copies alone."""
-        return proven(
-            self._rendered(before, self.here),
-            self._rendered(obj, after),
-            copies=self.here.copies,
-            again=partial(self._rendered, before, self.here, again=True),
-        )
-
-    def _rendered(self, obj: Object, there: Surroundings, *, again: bool = False) -> list[Rendered]:
+    def _rendered(self, there: Surroundings, obj: Object, again: bool) -> Sequence[Rendered]:
         application = self.family.project(obj)
         return [
             each

@@ -10,9 +10,9 @@ such as its name or its path, is not changed.
 An Application in the cluster is never written to.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 
 from gitops_backup.domain.images import InvalidReference, Reference, means
 from gitops_backup.domain.reasons import Reason
@@ -21,18 +21,17 @@ from gitops_backup.sources.composed.compositions import Composition, NoCopy, Not
 from gitops_backup.sources.composed.marks import Marks
 from gitops_backup.sources.composed.solutions import name_of
 from gitops_backup.sources.makers.findings import Findings, User
-from gitops_backup.sources.makers.frames import frame_of
+from gitops_backup.sources.makers.frames import frames
 from gitops_backup.sources.makers.maker import Maker, Object
 from gitops_backup.sources.makers.pieces import Piece, line_of_piece, respelled
+from gitops_backup.sources.makers.proof import Render, prove
 from gitops_backup.sources.rendered import Rendered, RenderedImage, images_of
-from gitops_backup.sources.rendered_proof import NotExplained, asked, proven
+from gitops_backup.sources.rendered_proof import NotExplained, asked
 from gitops_backup.sources.replacements import Refused, Replaced, Replacement
 from gitops_backup.sources.uncopied import uncopied
 
 Wanted = tuple[str, Replacement]
 """A replacement in what the Application of this name deploys."""
-
-MORE_THAN_IMAGES = "an Application that is generated would change in more than its values and images"
 
 _MOST_MARKED = 9_999
 _MOST_ALONE = 50
@@ -43,11 +42,11 @@ _MOST_ALONE = 50
 class MadeSite:
     """What makes Applications, where its files can be edited.
 
-    `render` renders an Application that it makes, again if asked; it raises a `GitopsBackupError`.
+    `render` renders an Application that it makes.
     """
 
     maker: Maker
-    render: Callable[[Object, bool], Sequence[Rendered]]
+    render: Render
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +77,12 @@ def edit_made(site: MadeSite, wanted: Sequence[Wanted], *, copies: Mapping[Refer
         return MadeResult(refused=_all(wanted, Reason.UNSUPPORTED_SOURCE, message))
 
 
-def frames(applications: Mapping[str, Object]) -> dict[str, object]:
-    """What of these Applications a change of images must leave as it is."""
-    return {name: frame_of(each) for name, each in applications.items()}
-
-
 class _Unfit(GitopsBackupError):
     """A change that must not be made, and the reason."""
 
-    def __init__(self, reason: Reason, message: str, *, difference: str = "") -> None:
+    def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
-        self.difference = difference
 
 
 @dataclass(frozen=True)
@@ -161,8 +154,8 @@ class _Editing:
         """The Applications that are made with other names in these places."""
         return self.site.maker.with_files(self._changed(names)).applications()
 
-    def _rendered(self, application: Object, *, again: bool = False) -> Sequence[Rendered]:
-        return self.site.render(application, again)
+    def _rendered(self, application: Object) -> Sequence[Rendered]:
+        return self.site.render(application, False)
 
     def _findings(self, pieces: Sequence[Piece]) -> Findings:
         compositions: dict[User, Composition[Piece]] = {}
@@ -278,27 +271,19 @@ class _Editing:
         """The Applications that become others. Raises a `GitopsBackupError` where that is not all."""
         if not names:
             return {}
-        after = self._made(names)
-        if frames(after) != frames(self.before):
-            raise _Unfit(Reason.PROOF_FAILED, MORE_THAN_IMAGES)
-        changed = {name: each for name, each in after.items() if each != self.before[name]}
-        for name, application in changed.items():
-            before, now = self._rendered(self.before[name]), self._rendered(application)
-            again = partial(self._rendered, self.before[name], again=True)
-            try:
-                proven(before, now, copies=self.copies, again=again)
-            except NotExplained as error:
-                message = f"the Application {name}: {error.message}"
-                raise _Unfit(error.reason, message, difference=error.difference) from error
-            missing = asked([each for owner, each in solved if owner == name], now, source=name)
+        after, render = self._made(names), self.site.render
+        changed = prove(self.before, after, rendered_before=render, rendered_after=render, copies=self.copies)
+        for name in changed:
+            own = [each for owner, each in solved if owner == name]
+            missing = asked(own, self._rendered(after[name]), source=name)
             if missing.due or missing.refused:
                 raise _Unfit(Reason.PROOF_FAILED, f"the Application {name} would not deploy the backup")
-        return changed
+        return {name: after[name] for name in changed}
 
 
 def _refusal(replacement: Replacement, error: GitopsBackupError) -> Refused:
-    reason = error.reason if isinstance(error, _Unfit) else Reason.PROOF_FAILED
-    difference = error.difference if isinstance(error, _Unfit) else ""
+    reason = error.reason if isinstance(error, _Unfit | NotExplained) else Reason.PROOF_FAILED
+    difference = error.difference if isinstance(error, NotExplained) else ""
     return Refused(replacement, reason, error.message, difference)
 
 

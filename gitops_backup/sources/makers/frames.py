@@ -1,13 +1,18 @@
 """What of an Application a change of images must leave as it is: all but values, parameters and images."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gitops_backup.sources.makers.maker import Object
 
 
-def frame_of(application: Object) -> Any:
+def frames(applications: Mapping[str, Object]) -> dict[str, object]:
+    """What of these Applications a change of images must leave as it is."""
+    return {name: _frame_of(each) for name, each in applications.items()}
+
+
+def _frame_of(application: Object) -> Any:
     """An Application without the values of charts and the images of kustomizations that it sets."""
     frame = copy.deepcopy(dict(application))
     for source in _sources(frame["spec"]):
