@@ -80,9 +80,9 @@ class Draft:
 
     `before` and `files` have the bytes of each file that changes, `before` not those of new ones; `edited` is
     what changes with them, `done` what Git says already, `left` what cannot be changed; `places` says where
-    each edited image is written.
-    `along` is what changes besides, by the same edits, and `mounts` what besides the commit this rests on.
-    `generated` are the Applications that an ApplicationSet then generates otherwise.
+    each edited image is written. `along` is what changes besides, by the same edits, and `mounts` what
+    besides the commit this rests on. `generated` are the Applications that an ApplicationSet then generates
+    otherwise.
     """
 
     commit: str

@@ -164,12 +164,8 @@ def test_it_is_foreseen_as_a_new_file(helm_renderer: LocalRenderer) -> None:
     git = MemoryGit({CODE: [MemoryBranch(dict(CHART))]})
     future = foresee(plan(known, policy()), known, git, renderer=helm_renderer, now=NOW, elsewhere=SAYS)
     (place,) = future.places.values()
-    assert (place.path, place.line, place.line_before, place.new) == (
-        "app/.argocd-source-one.yaml",
-        4,
-        1,
-        True,
-    )
+    assert (place.path, place.line, place.line_before) == ("app/.argocd-source-one.yaml", 4, 1)
+    assert place.new
     (change,) = future.changes
     header = "new file mode 100644\n--- /dev/null\n+++ b/app/.argocd-source-one.yaml\n@@ -0,0 +1,4 @@\n"
     assert header in change.diff

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from gitops_backup.report.markdown import render_markdown
-from tests.controller.cluster import backup, workload
+from tests.controller.cluster import backup, policy, workload
 from tests.report.forms import everything, harmful
-from tests.report.reports import OURS, also_changes, report
+from tests.report.reports import OURS, also_changes, deployed, place, report
 
 _GOLDEN = Path(__file__).parent / "golden"
 
@@ -24,6 +24,14 @@ def test_of_much_that_changes_along_the_first_is_told() -> None:
     assert shown.count("- **Also changes**: `StatefulSet shop/db-") == 10
     assert "- **Also changes**: 2 more places\n" in shown
     assert render_markdown(report(along=found[:1])).count("Also changes") == 1
+
+
+def test_a_file_that_is_new_is_said_to_be() -> None:
+    """It is not among those that people know."""
+    web = workload("web", "nginx:1.25")
+    written = place("app/.argocd-source-web.yaml", 1).model_copy(update={"new": True})
+    made = report(web, deployed(web), rules=policy(), places={"web": written})
+    assert "| `app/.argocd-source-web.yaml:1` (new) |" in render_markdown(made)
 
 
 def test_where_there_is_nothing_to_do_it_says_so() -> None:

@@ -94,6 +94,15 @@ def test_colours_change_nothing_else() -> None:
                 _WEB,
                 deployed(_WEB),
                 rules=policy(),
+                places={"web": place("a/b.yaml", 7).model_copy(update={"new": True})},
+            ),
+            "Copy, then commit to [1] the new file a/b.yaml:7",
+        ),
+        (
+            report(
+                _WEB,
+                deployed(_WEB),
+                rules=policy(),
                 obstacles={"web": (Reason.AWAITING_SYNC, "main names the backup already")},
             ),
             "Copy, then wait: AwaitingSync",
