@@ -23,6 +23,7 @@ from gitops_backup.controller import foresight
 from gitops_backup.controller.generating import Family, generate
 from gitops_backup.controller.inventory import Inventory
 from gitops_backup.controller.offline import plan_offline
+from gitops_backup.controller.offspring import offspring_of
 from gitops_backup.controller.reading import Readable
 from gitops_backup.domain.planning import Plan
 from gitops_backup.domain.policy import Policy
@@ -36,6 +37,7 @@ from gitops_backup.sources.applications import (
     normalised,
     writable_branch,
 )
+from gitops_backup.sources.descent import Offspring, descend
 from gitops_backup.sources.discovery import (
     EXTENSIONS,
     Discovery,
@@ -96,26 +98,43 @@ def foresee_offline(
         else:
             found = _found(committed, policy)
         _check(found, shown, applications)
-        for note in _notes(found, clusters_are_listed=settings.argocd_clusters is not None):
-            tell(note)
         renderer = stack.enter_context(open_renderer(settings, going_on))
         urls = urls_of(found.applications, found.sets, remotes, handed_in=bool(applications))
-        sets = generate(
+        others = AllowedGit(allowed(settings), lambda: stack.enter_context(open_git_once(settings, going_on)))
+        elsewhere = stack.enter_context(open_elsewhere(settings, others))
+        evaluated = partial(
+            generate,
             opened,
             commit,
-            found.sets,
             manifests=committed,
             clusters=with_listed(found.clusters, settings),
             is_here=partial(_is_here, urls),
             renderer=renderer,
         )
+
+        project = partial(Application.project, argocd_namespace=found.home)
+        found = descend(
+            found,
+            namespaces=policy.argocd_namespaces,
+            generated=lambda sets: [
+                project(each.application) for own in evaluated(sets) for each in own.evaluation.generated
+            ],
+            rendered=partial(
+                _offspring,
+                urls,
+                partial(
+                    offspring_of, opened, commit, home=found.home, elsewhere=elsewhere, renderer=renderer
+                ),
+            ),
+        )
+        for note in _notes(found, clusters_are_listed=settings.argocd_clusters is not None):
+            tell(note)
+        sets = evaluated(found.sets)
         generated, families = _named(found, sets, urls)
         here = local([*found.applications, *generated], urls)
         if here.others:
             tell(f"{count(here.others, 'Application')} without a source in {shown} left out")
         held = stack.enter_context(open_backup_registry(settings, policy)) if check_registry else None
-        others = AllowedGit(allowed(settings), lambda: stack.enter_context(open_git_once(settings, going_on)))
-        elsewhere = stack.enter_context(open_elsewhere(settings, others))
         made = plan_offline(
             opened,
             commit,
@@ -141,6 +160,16 @@ def foresee_offline(
     of_sets = (problem for each in sets for problem in each.evaluation.problems)
     problems = (*of_sets, *made.problems, *future.problems)
     return Foreseen(wanted, made.inventory, future, problems)
+
+
+def _offspring(
+    urls: Sequence[str], rendered: Callable[..., list[list[Offspring]]], applications: Sequence[Application]
+) -> list[list[Offspring]]:
+    """What each of the Applications renders that deploys from the repository."""
+    each = [local([application], urls) for application in applications]
+    here = frozenset(place for one in each for place in one.places)
+    found = iter(rendered([application for one in each for application in one.applications], here=here))
+    return [next(found) if one.applications else [] for one in each]
 
 
 class _OneRepository:

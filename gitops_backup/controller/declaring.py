@@ -17,7 +17,7 @@ from gitops_backup.controller.reading import Elsewhere, Readable, Reading, read_
 from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application, Declarer, Source
 from gitops_backup.sources.documents import InvalidManifest
-from gitops_backup.sources.inline.comparison import differing
+from gitops_backup.sources.inline.comparison import differing_sources
 from gitops_backup.sources.inline.manifests import GROUP, read_applications
 from gitops_backup.sources.kinds import SourceKind, kind_of_source
 from gitops_backup.sources.layouts import layout_of
@@ -95,9 +95,7 @@ def _placed(part: Part, declared: Iterable[tuple[Declarer, Declarations]]) -> Pa
 
 
 def _is_as(live: Application, written: Application) -> bool:
-    by_place = {source.place: source for source in written.sources}
-    pairs = ((source, by_place.get(source.place)) for source in live.sources)
-    return all(other is not None and not differing(source, other) for source, other in pairs)
+    return not differing_sources(live.sources, written.sources)
 
 
 def _declared(

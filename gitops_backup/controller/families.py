@@ -19,6 +19,7 @@ from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.makers.editing import MadeResult, MadeSite, Wanted, edit_made
 from gitops_backup.sources.makers.maker import Object
 from gitops_backup.sources.makers.proof import prove
+from gitops_backup.sources.places import places_of
 from gitops_backup.sources.rendered import Difference, Rendered
 from gitops_backup.sources.rendered_proof import NotExplained, asked
 from gitops_backup.sources.rendering import Renderer
@@ -192,6 +193,12 @@ class _FamilyEditing:
 
     def _rendered(self, there: Surroundings, obj: Object, again: bool) -> Sequence[Rendered]:
         application = self.family.project(obj)
+        for source in application.sources:
+            unknown = self.here.mounts.unknown(places_of(application, source))
+            if unknown:
+                who = f"{one_line(application.namespace)}/{one_line(application.name)}"
+                where = min(map(str, unknown))
+                raise GitopsBackupError(f"the Application {who} is made of {where}, which is not looked at")
         return [
             each
             for source in application.sources

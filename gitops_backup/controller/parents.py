@@ -6,14 +6,14 @@ before something is due that an Application sets itself.
 """
 
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
 
 from gitops_backup.controller.generating import Family
 from gitops_backup.controller.outcomes import Outcomes
 from gitops_backup.controller.parts import Part
 from gitops_backup.controller.reading import Elsewhere, Readable, Reading, read_sources
-from gitops_backup.sources.applications import Application, Declarer
-from gitops_backup.sources.inline.comparison import differing
+from gitops_backup.sources.applications import Application, Declarer, Source
+from gitops_backup.sources.inline.comparison import differing_sources
 from gitops_backup.sources.kinds import SourceKind, kind_of_source
 from gitops_backup.sources.layouts import layout_of
 from gitops_backup.sources.makers.maker import Object
@@ -48,7 +48,14 @@ def parents_on(
     ]
     reading = read_sources(branch, commit, looking, elsewhere=elsewhere, outcomes=outcomes)
     return [
-        _family(declarer, reading, frozenset(reading.paths(number)), children[declarer], renderer)
+        _family(
+            declarer,
+            reading,
+            frozenset(reading.paths(number)),
+            children=children[declarer],
+            others=[part.application for part in parts],
+            renderer=renderer,
+        )
         for number, declarer in enumerate(children)
         if _is_rendered(declarer, reading)
     ]
@@ -67,7 +74,9 @@ def _family(
     declarer: Declarer,
     reading: Reading,
     paths: frozenset[str],
+    *,
     children: Sequence[Application],
+    others: Sequence[Application],
     renderer: Renderer,
 ) -> Family:
     application, source = declarer
@@ -82,22 +91,34 @@ def _family(
         renderer,
     )
     live = {f"{each.namespace}/{each.name}": each for each in children}
+    known = {each.instance: each for each in (*others, *children)}
+
+    def project(obj: Object) -> Application:
+        made = Application.project(obj, argocd_namespace=application.home)
+        return _as_known(made, known.get(made.instance))
+
     return Family(
         parent,
-        partial(_projected, application.home),
+        project,
         members={name: each.instance for name, each in live.items()},
-        differing=lambda name, obj: _differing(live[name], _projected(application.home, obj)),
+        differing=lambda name, obj: differing_sources(live[name].sources, project(obj).sources),
         parent=f"{application.namespace}/{application.name}",
     )
 
 
-def _projected(home: str, obj: Object) -> Application:
-    return Application.project(obj, argocd_namespace=home)
+def _as_known(made: Application, known: Application | None) -> Application:
+    """An Application with the places of its sources as they are called where it is known."""
+    places = {each.place: each for each in known.sources} if known is not None else {}
+    sources = [_called(each, places.get(each.place)) for each in made.sources]
+    return replace(made, sources=tuple(sources))
 
 
-def _differing(live: Application, made: Application) -> str:
-    """The first field in which an Application is another one than it is made; empty where there is none."""
-    if [each.place for each in live.sources] != [each.place for each in made.sources]:
-        return "spec.sources"
-    fields = (differing(one, other) for one, other in zip(live.sources, made.sources, strict=True))
-    return next(filter(None, fields), "")
+def _called(source: Source, known: Source | None) -> Source:
+    if known is None or any(source.specification.get(f) != known.specification.get(f) for f in _PLACE):
+        return source
+    return replace(
+        source, repo_url=known.repo_url, target_revision=known.target_revision, released=known.released
+    )
+
+
+_PLACE = ("repoURL", "targetRevision", "chart")

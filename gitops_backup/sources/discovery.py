@@ -1,7 +1,7 @@
 """Argo CD's Applications, sets and clusters in files of YAML or JSON, alone, among others, or in a list.
 
-A template is no YAML before it is rendered, so an Application in one is not found. Most files of a repository
-are not even parsed: those that name Argo CD's API group and the kind nowhere.
+A template is no YAML before it is rendered, so an Application in one is not found here (see `descent`). Most
+files of a repository are not even parsed: those that name Argo CD's API group and the kind nowhere.
 """
 
 import re

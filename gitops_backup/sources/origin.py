@@ -4,7 +4,7 @@ One repository has many URLs: a pipeline clones by HTTPS what Argo CD reads by S
 compared, without regard to case, and nothing else of a URL.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -68,16 +68,36 @@ def urls_of(
 
 def local(applications: Sequence[Application], here: Sequence[str]) -> Local:
     """The Applications that deploy from the repository with these URLs, and those that it says values of."""
-    kept: list[Application] = []
+    kept: list[tuple[Application, Application]] = []
     places: set[Place] = set()
     for application in applications:
         found = {s.index: _localised(s, here[0]) for s in application.sources if _in_git(s) and _is(s, here)}
-        if found or _is_said_here(application):
+        if found or application.declarers or _is_said_here(application):
             sources = tuple(found.get(source.index, source) for source in application.sources)
-            declarers = () if found else (Declarer(application, _root(here[0])),)
-            kept.append(replace(application, sources=sources, declarers=declarers))
+            declarers = () if found or application.declarers else (Declarer(application, _root(here[0])),)
+            kept.append((application, replace(application, sources=sources, declarers=declarers)))
             places |= set(map(Place.of, found.values()))
-    return Local(tuple(kept), frozenset(places), len(applications) - len(kept))
+    known = {_as_such(original): made for original, made in kept}
+    with_parents = (_with_parents(made, original.declarers, known) for original, made in kept)
+    return Local(tuple(with_parents), frozenset(places), len(applications) - len(kept))
+
+
+def _with_parents(
+    application: Application, parents: Iterable[Declarer], known: Mapping[Application, Application]
+) -> Application:
+    """The Application with its parents as they deploy from the repository, by their names here."""
+    found = [
+        Declarer(replace(parent, declarers=()), parent.sources[source.index])
+        for each, source in parents
+        if (parent := known.get(_as_such(each))) is not None
+    ]
+    return replace(application, declarers=(*application.declarers, *dict.fromkeys(found)))
+
+
+def _as_such(application: Application) -> Application:
+    """An Application without where it is written, and without the name that tells it from others."""
+    sources = tuple(replace(source, declared=None) for source in application.sources)
+    return replace(application, sources=sources, declarers=(), namespace="")
 
 
 def _is_said_here(application: Application) -> bool:

@@ -757,3 +757,103 @@ def test_the_pipeline_of_the_documentation_works(
     assert codes == [0, 1]
     written = ET.parse(shop / job["artifacts"]["reports"]["junit"])  # noqa: S314, it is our own
     assert len(written.findall(".//failure")) == 4
+
+
+_APPS = {
+    "root.yaml": application("argocd", "apps", targetRevision="main"),
+    "apps/Chart.yaml": b"apiVersion: v2\nname: apps\nversion: 0.1.0\n",
+    "apps/values.yaml": b"applications:\n- name: web\n  image: docker.io/library/redis\n",
+    "apps/templates/all.yaml": b"""\
+{{- range .Values.applications }}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata:
+  name: {{ .name }}
+spec:
+  source:
+    repoURL: https://git.example.com/acme/shop.git
+    targetRevision: main
+    path: chart
+    helm:
+      parameters:
+      - name: image.repository
+        value: {{ .image }}
+  destination:
+    server: https://kubernetes.default.svc
+    namespace: {{ .name }}
+{{- end }}
+""",
+    **{path: content for path, content in _FILES.items() if path.startswith("chart/")},
+}
+
+
+def test_applications_that_others_render_are_planned_for(environment: dict[str, str], tmp_path: Path) -> None:
+    """Templates are no files that cannot be read then; what they say of images is changed in the values."""
+    files = {**_APPS, "apps/templates/web.yaml": application("own", "plain"), "plain/api.yaml": _BASE}
+    answer = _report(environment, work_tree(tmp_path / "tree", files))
+    assert answer.err == ""
+    assert _rows(answer) == {
+        "own/web main": "Commit to [1] plain/api.yaml:10",
+        "web/tool main": "Commit to [1] apps/values.yaml:3",
+    }
+
+
+def test_overlays_of_applications_are_what_is_deployed(environment: dict[str, str], tmp_path: Path) -> None:
+    """Each is planned for as its parent makes it, and their base is not; that is changed once."""
+    root = json.loads(application("argocd", "overlays/dev"))
+    prod = json.loads(application("argocd", "overlays/prod"))
+    root["metadata"]["name"], prod["metadata"]["name"] = "dev", "prod"
+    image = {"parameters": [{"name": "image.repository", "value": "redis"}]}
+    files = {
+        "roots.yaml": yaml.safe_dump_all([root, prod]).encode(),
+        "base/web.yaml": application("web", "chart", helm=image),
+        "base/kustomization.yaml": b"resources: [web.yaml]\n",
+        "overlays/dev/kustomization.yaml": b"resources: [../../base]\nnamePrefix: dev-\n",
+        "overlays/prod/kustomization.yaml": b"resources: [../../base]\nnamePrefix: prod-\n",
+        **{path: content for path, content in _FILES.items() if path.startswith("chart/")},
+    }
+    tree = work_tree(tmp_path / "tree", files)
+    report = _json(environment, tree)
+    assert [each["application"] for each in report["workloads"]] == [
+        "argocd/dev-web",
+        "argocd/prod-web",
+    ]
+    answer = _report(environment, tree, "--diff")
+    run_git(tree, "apply", "-", given=answer.out.encode())
+    assert (tree / "base/web.yaml").read_bytes() == files["base/web.yaml"].replace(
+        b'"redis"', f'"{_PREFIX}/library_redis"'.encode()
+    )
+    commit_all(tree)
+    assert _report(environment, tree, "--exit-code").code == 0
+
+
+def test_applications_that_render_others_again(environment: dict[str, str], tmp_path: Path) -> None:
+    """Sets among them; each is looked at once, and a chain that never ends is cut."""
+    chain = b"""\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: "a{{ .Release.Name }}"}
+spec:
+  source: {repoURL: "https://git.example.com/acme/shop", path: chain}
+  destination: {server: "https://kubernetes.default.svc", namespace: argocd}
+"""
+    root = json.loads(application("argocd", "apps"))
+    files = {
+        "apps/kustomization.yaml": b"resources: [root.yaml, middle.yaml]\n",
+        "apps/root.yaml": json.dumps(root).encode(),
+        "apps/middle.yaml": application("argocd", "middle").replace(b'"name": "argocd"', b'"name": "middle"'),
+        "middle/Chart.yaml": _FILES["chart/Chart.yaml"],
+        "middle/templates/set.yaml": application_set(
+            {"list": {"elements": [{"folder": "plain"}]}},
+            path="{{ `{{folder}}` }}",
+            last="{{ `{{folder}}` }}",
+        ),
+        "plain/api.yaml": _FILES["plain/api.yaml"],
+        "chain.yaml": application("argocd", "chain").replace(b'"name": "argocd"', b'"name": "chain"'),
+        "chain/Chart.yaml": _FILES["chart/Chart.yaml"],
+        "chain/templates/next.yaml": chain,
+    }
+    report = _json(environment, work_tree(tmp_path / "tree", files))
+    assert [each["application"] for each in report["workloads"]] == ["argocd/set-plain"]
+    assert report["problems"] == []

@@ -16,6 +16,14 @@ def differing(live: Source, written: Source) -> str:
     return next(_differing(live, written), "")
 
 
+def differing_sources(live: Sequence[Source], written: Sequence[Source]) -> str:
+    """The same of all sources; `spec.sources` where these are others."""
+    if [each.place for each in live] != [each.place for each in written]:
+        return "spec.sources"
+    fields = (differing(one, other) for one, other in zip(live, written, strict=True))
+    return next(filter(None, fields), "")
+
+
 def _differing(live: Source, written: Source) -> Iterator[str]:
     mine, theirs = live.specification, written.specification
     for name in ("repoURL", "path", "targetRevision", "chart", "ref"):

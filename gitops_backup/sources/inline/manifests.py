@@ -1,7 +1,7 @@
 """Applications in files, with the place of each of their sources.
 
 A document may be an Application, or list some. Templates of Helm are no YAML before they are rendered, so an
-Application in one is not found.
+Application in one is not found here (see `makers.parents`).
 """
 
 from collections.abc import Iterator
