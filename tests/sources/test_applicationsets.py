@@ -1,5 +1,6 @@
 """What ApplicationSets generate. The golden folders expect what Argo CD 3.6.1's own code made of them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from gitops_backup.sources.applicationsets.clusters import Cluster
 from gitops_backup.sources.applicationsets.generators import Surroundings
 from gitops_backup.sources.applicationsets.sets import evaluate, read_sets
 from gitops_backup.sources.documents import InvalidManifest, Position
+from gitops_backup.sources.makers.sets import SetMaker
 from gitops_backup.sources.trees import Tree
 from tests.sources.applicationsets import (
     GOLDEN,
@@ -289,3 +291,30 @@ class _Counting:
 
 
 _NONE = LocalRenderer(scratch=Path("/nonexistent"))
+
+
+@pytest.mark.parametrize("clusters", [None, (), (Cluster("a", "https://a", "", {}, {}),)])
+@pytest.mark.parametrize(
+    ("pattern", "path", "taken"),
+    [
+        ("env/{{name}}/*.yaml", "env/b/web.yaml", True),
+        ("env/{{name}}/*.yaml", "env/a/chart/.argocd-source-web.yaml", True),
+        ("env/{{name}}/config.yaml", "env/b/web.yaml", False),
+        ("env/{{name}}/*.yaml", "apps/b/web.yaml", False),
+        ("env/*.yaml", "env/web.yaml", True),
+        ("../{{name}}", "env/web.yaml", False),
+        ("env/*.yaml", "env/known.yaml", False),
+    ],
+)
+def test_a_new_file_may_be_one_of_another_cluster(
+    clusters: Sequence[Cluster] | None, pattern: str, path: str, taken: bool
+) -> None:
+    """Whichever there are."""
+    git = {"repoURL": REPOSITORY, "revision": "HEAD", "files": [{"path": pattern}]}
+    content = manifest({"matrix": {"generators": [{"clusters": {}}, {"git": git}]}})
+    (found,) = read_sets("set.yaml", content, namespace="argocd")
+    tree = Tree({"env/known.yaml": "100644"})
+    contents = {"env/known.yaml": b"{}"}
+    around = Surroundings(tree=tree, is_here=lambda *_: True, contents=contents, clusters=clusters)
+    maker = SetMaker.of(found, around, renderer=_NONE)
+    assert maker.would_take({path}) == ({path} if taken else set())

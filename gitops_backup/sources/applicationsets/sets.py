@@ -5,6 +5,7 @@ Argo CD 3.6 does (applicationset/controllers/template/template.go); what only Ar
 come out otherwise there, is said instead.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from gitops_backup.errors import one_line
 from gitops_backup.sources.applicationsets.generators import Generators, NotRead, Surroundings
 from gitops_backup.sources.applicationsets.gotemplates import GoTemplating
 from gitops_backup.sources.applicationsets.parameters import CannotEvaluate, Origin, Parameters
+from gitops_backup.sources.applicationsets.patterns import FilePattern, InvalidPattern
 from gitops_backup.sources.applicationsets.templates import filled, patched
 from gitops_backup.sources.applicationsets.templating import (
     Asked,
@@ -63,6 +65,13 @@ class ApplicationSet:
     def asks_for_clusters(self) -> bool:
         """Whether one of its generators looks at the clusters that Argo CD knows."""
         return any(True for _ in _held(self.spec.get("generators"), "clusters"))
+
+    def may_read(self, path: str) -> bool:
+        """Whether a file could fit a pattern of its Git generators, whatever is filled into that."""
+        blocks = (each for each in _held(self.spec.get("generators"), "git") if isinstance(each, Mapping))
+        entries = (entry for block in blocks for entry in _list(block, "files"))
+        patterns = (str(entry.get("path") or "") for entry in entries if isinstance(entry, Mapping))
+        return any(_could_match(pattern, path) for pattern in patterns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +195,13 @@ def _misnamed(
             yield f"{each} generates several Applications of the name {one.name}"
 
 
+def _could_match(pattern: str, path: str) -> bool:
+    try:
+        return FilePattern(_BRACES.sub("*", pattern)).matches(path)
+    except InvalidPattern:  # which no generator takes
+        return False
+
+
 def _objects(root: Node) -> Iterator[tuple[tuple[int, ...], Node]]:
     listed = find(root, "items")
     if listed is not None and isinstance(listed.node, SequenceNode):
@@ -217,3 +233,6 @@ def _held(value: Any, key: str) -> Iterator[Any]:
 def _list(spec: Object, key: str) -> list[Any]:
     held = spec.get(key)
     return held if isinstance(held, list) else []
+
+
+_BRACES = re.compile(r"\{\{.*?\}\}", re.DOTALL)

@@ -72,10 +72,17 @@ class SetMaker:
         return self.of(own, around, renderer=self.renderer)
 
     def would_take(self, paths: AbstractSet[str]) -> frozenset[str]:
-        """Those that fit a pattern of its generators."""
+        """Those that fit a pattern of its generators.
+
+        What is filled into a pattern may be another text than here, where it rests on clusters that somebody
+        lists, or cannot be told: then all that could be filled in counts.
+        """
         tree = with_files(self.around.tree, paths)
         if tree is self.around.tree:
             return frozenset()
+        if self.set.asks_for_clusters or self.evaluation.problems:
+            there = {entry.path for entry in self.around.tree.under("", recurse=True)}
+            return frozenset(path for path in paths - there if self.set.may_read(path))
         around = replace(self.around, tree=tree)
         return evaluate(self.set, around, renderer=self.renderer).unread & paths
 
