@@ -161,8 +161,9 @@ class Settings(BaseModel):
     registries: dict[PrefixText, RegistrySettings] = {}
     """Where registries really are, and how they are talked to, by prefix."""
     download_prefixes: UrlPrefixes = ()
-    """Beginnings of URLs from which charts and value files that Applications name may be downloaded, for
-    example `https://charts.example` or `oci://registry.example/charts`; none by default."""
+    """Beginnings of URLs from which charts and value files that Applications name, and charts that these
+    depend on, may be downloaded, for example `https://charts.example` or `oci://registry.example/charts`;
+    none by default."""
     download_authfile: Path | None = None
     """A docker config file with credentials for those, by host and path; it is read again when it changes."""
     repositories: dict[str, RepositorySettings] = {}

@@ -21,6 +21,7 @@ from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application, Source
 from gitops_backup.sources.directory import list_files
 from gitops_backup.sources.helm.charts import files_of_chart
+from gitops_backup.sources.helm.dependencies import places_of_dependencies
 from gitops_backup.sources.helm.editing import edit_chart, render_chart
 from gitops_backup.sources.inline.comparison import differing
 from gitops_backup.sources.inline.layers import Layers, UnusableParameters, files_of_layers, read_layers
@@ -95,7 +96,8 @@ def _files_to_read(
             return ToRead(paths, rendered=True)
         case SourceKind.HELM | SourceKind.CHART_REPOSITORY:
             paths = files_of_chart(layout, options=source.helm, tree=tree, contents=contents)
-            return ToRead(paths, rendered=True)
+            unknown = mounts.unknown(places_of_dependencies(layout, tree=tree, contents=contents))
+            return ToRead(paths, rendered=True, places=unknown)
     return ToRead()
 
 
@@ -176,6 +178,9 @@ def render_source(
         case SourceKind.KUSTOMIZE:
             return render_kustomization(site, source.kustomize)
         case SourceKind.HELM | SourceKind.CHART_REPOSITORY:
+            problem = mounts.problem(places_of_dependencies(layout, tree=tree, contents=contents))
+            if problem is not None:
+                raise Unavailable(problem.reason, problem.message)
             return render_chart(site, source.helm, again=again)
     return ()
 
@@ -220,6 +225,9 @@ def _edited(replacements: Sequence[Replacement], layers: Layers, here: _Here) ->
     site = _site(application, layers, layout, tree=tree, contents=contents, renderer=here.renderer)
     if kind == SourceKind.KUSTOMIZE:
         return edit_kustomization(replacements, site, source.kustomize, copies=here.copies)
+    problem = here.mounts.problem(places_of_dependencies(layout, tree=tree, contents=contents))
+    if problem is not None:
+        return _refused(replacements, problem.reason, problem.message)
     return edit_chart(replacements, site, source.helm, copies=here.copies, shared=here.shared)
 
 

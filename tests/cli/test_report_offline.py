@@ -600,6 +600,28 @@ def test_a_chart_from_elsewhere_is_downloaded_where_that_is_allowed(
     assert "problems" not in answer.err
 
 
+def test_what_a_chart_depends_on_is_downloaded_where_that_is_allowed(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """As Argo CD has Helm do where it is not in the repository; elsewhere the setting is named."""
+    with FaultyServer() as server:
+        charts = ChartRepository(server, "1.0.0", template=deployment("tool", "{{ .Values.image }}:1.0"))
+        dependency = {"name": "web", "alias": "shop", "version": "~1.0", "repository": charts.url}
+        described = {"apiVersion": "v2", "name": "app", "version": "0.1.0", "dependencies": [dependency]}
+        files = {
+            "app.yaml": application("app", "chart"),
+            "chart/Chart.yaml": json.dumps(described).encode(),
+            "chart/values.yaml": b"shop:\n  replicas: 1\n",
+        }
+        tree = work_tree(tmp_path / "tree", files)
+        refused = _report(environment, tree)
+        allowed = {**environment, "GITOPS_BACKUP_DOWNLOAD_PREFIXES": charts.url}
+        answer = _report(allowed, tree, "--diff")
+    assert "or a path there, to download_prefixes)" in refused.out
+    assert _rows(answer)["app/tool main"] == "Commit to [1] chart/values.yaml:3"
+    assert "+  image: bak.example/m/library_nginx\n" in answer.out
+
+
 @pytest.mark.parametrize("url", ["https://git.example/acme/values", "git@git.example:acme/values.git"])
 def test_another_repository_is_asked_only_where_that_is_allowed(
     environment: dict[str, str], tmp_path: Path, url: str

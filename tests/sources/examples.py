@@ -68,6 +68,11 @@ EXAMPLES = (
         "helm/global-registry-nested-names",
     ),
     Example("A chart of charts", "the keys below each alias", "helm/umbrella-with-aliases"),
+    Example(
+        "A chart of charts from elsewhere",
+        "the last value file that is in the repository, below the dependency's name or alias",
+        "helm/dependency-from-elsewhere",
+    ),
     Example("A chart: a literal in a template", "the literal", "helm/literal-in-a-template"),
     Example(
         "A chart: containers as text among values",

@@ -10,7 +10,7 @@ from gitops_backup.domain.images import Reference
 from gitops_backup.domain.workloads import WorkloadKey
 from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.sources.applications import Application
-from gitops_backup.sources.places import Place, is_url
+from gitops_backup.sources.places import Place, PlaceKind, is_url
 from gitops_backup.sources.rendering import HelmOptions
 from gitops_backup.sources.replacements import ObjectId, Replacement, ShapeResult
 from tests.sources.charts import Counting, edit
@@ -29,6 +29,8 @@ def test_a_chart_becomes_what_it_should(folder: Path, helm_renderer: LocalRender
     counting = Counting(helm_renderer)
     chart, downloaded = files(folder / "chart"), files(folder / "url")
     elsewhere = {Place.of(app.sources[0]): chart} if chart else {}
+    if dependency := files(folder / "dependency"):
+        elsewhere[Place(PlaceKind.CHART, "https://charts.example", "1.x.x", "shop")] = dependency
     urls = [raw for raw in app.sources[0].helm.paths if is_url(raw)]
     elsewhere |= {Place.of_file(url): downloaded for url in urls}
     result = edit(counting, app, before, list(expected), copies=copies, elsewhere=elsewhere)

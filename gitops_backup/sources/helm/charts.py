@@ -1,8 +1,8 @@
 """A chart in a repository: which files it is made of, and where its values come from.
 
-All files of its folder belong to it, because a template may print any of them. A dependency that `Chart.yaml`
-finds in a folder next door (`file://`) is not in `charts/` until Argo CD has Helm put it there; so it is put
-there for the renderer, too. A dependency from elsewhere has to be in `charts/`, or Helm says so.
+All files of its folder belong to it, because a template may print any of them, and what it depends on (see
+`dependencies`), which is put into `charts/` for the renderer, and cannot be written where it is not from the
+repository.
 
 A chart may also come from another place altogether, with values in the repository: then it is mounted (see
 `mounts`), nothing of it can be written, and all that it has are defaults.
@@ -16,9 +16,8 @@ from typing import Any, NamedTuple
 
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
-from gitops_backup.sources.content import KeyIsNoText, content_of
-from gitops_backup.sources.documents import File, InvalidManifest
 from gitops_backup.sources.helm.archives import files_of_archive
+from gitops_backup.sources.helm.dependencies import dependencies_of, missing_dependencies, name_of_chart
 from gitops_backup.sources.helm.options import HelmBlock
 from gitops_backup.sources.helm.schemas import refuse_schemas_elsewhere
 from gitops_backup.sources.helm.value_files import (
@@ -29,7 +28,7 @@ from gitops_backup.sources.helm.value_files import (
 from gitops_backup.sources.layouts import Layout
 from gitops_backup.sources.mounts import is_mounted
 from gitops_backup.sources.rendering import FileParameter, Files
-from gitops_backup.sources.trees import Tree, folder_of, not_followed
+from gitops_backup.sources.trees import Tree, not_followed
 
 _DEEPEST = 8
 """Levels of charts in charts."""
@@ -63,8 +62,8 @@ class Chart:
     file_parameters: tuple[FileParameter, ...] = ()
 
     def is_writable(self, path: str) -> bool:
-        """Whether a file is the repository's."""
-        return not is_mounted(path)
+        """Whether a file, by its path as the renderer sees it, is the repository's."""
+        return not is_mounted(self.origins.get(path, path))
 
     @property
     def own_values(self) -> str | None:
@@ -94,7 +93,7 @@ def files_of_chart(layout: Layout, *, options: HelmBlock, tree: Tree, contents: 
         values = resolve_value_files(layout, lenient, tree=tree)
     with suppress(UnusableChart):
         parameters = resolve_file_parameters(layout, options, tree=tree)
-    folders = [layout.folder, *_neighbours(layout, tree, contents).values()]
+    folders = [layout.folder, *missing_dependencies(layout, tree=tree, contents=contents).values()]
     whole = frozenset(path for each in folders for path in _files(each, tree))
     return whole | frozenset(values) | frozenset(each.path for each in parameters)
 
@@ -107,8 +106,8 @@ def read_chart(layout: Layout, *, options: HelmBlock, tree: Tree, contents: File
     files: dict[str, bytes] = {path: _content(path, contents) for path in named}
     origins: dict[str, str] = {}
     folder = layout.folder
-    neighbours = _neighbours(layout, tree, contents)
-    for name, place in ((None, folder), *neighbours.items()):
+    missing = missing_dependencies(layout, tree=tree, contents=contents)
+    for name, place in ((None, folder), *missing.items()):
         _refuse_links(place, tree)
         for path in _files(place, tree):
             seen = (
@@ -158,34 +157,6 @@ def _content(path: str, contents: Files) -> bytes:
     return content
 
 
-def _neighbours(layout: Layout, tree: Tree, contents: Files) -> dict[str, str]:
-    """The folders of dependencies that are elsewhere in the repository, by the dependency's name."""
-    folder, root = layout.folder, layout.root
-    found: dict[str, str] = {}
-    for dependency in _dependencies(folder, contents):
-        name, repository = _text(dependency, "name"), _text(dependency, "repository")
-        if not repository.startswith("file://") or not _is_name(name) or _is_vendored(folder, name, tree):
-            continue
-        place = folder_of(posixpath.join(folder, repository.removeprefix("file://")))
-        inside = place is not None and place.startswith(f"{root}/" if root else "")
-        if place and inside and not repository.startswith("file:///"):
-            found[name] = place
-    return found
-
-
-def _is_name(name: str) -> bool:
-    return name not in ("", ".", "..") and "/" not in name and "\0" not in name
-
-
-def _is_vendored(folder: str, name: str, tree: Tree) -> bool:
-    charts = posixpath.join(folder, "charts")
-    for entry in tree.under(charts, recurse=True):
-        inner = entry.path[len(charts) + 1 :]
-        if inner.startswith(f"{name}/") or (inner.startswith(f"{name}-") and inner.endswith(".tgz")):
-            return True
-    return False
-
-
 def _defaults(folder: str, files: Files, *, keys: tuple[str, ...], depth: int) -> Iterator[Defaults]:
     values = posixpath.join(folder, "values.yaml")
     if values in files:
@@ -197,49 +168,20 @@ def _defaults(folder: str, files: Files, *, keys: tuple[str, ...], depth: int) -
     for entry in sorted({path[len(charts) :].split("/")[0] for path in files if path.startswith(charts)}):
         path = f"{charts}{entry}"
         if path not in files:
-            for name in names(_name(path, files) or entry):
+            for name in names(name_of_chart(path, files) or entry):
                 yield from _defaults(path, files, keys=(*keys, name), depth=depth + 1)
         elif entry.endswith(".tgz"):
             inside = files_of_archive(files[path])
-            for name in names(_name("", inside)):
+            for name in names(name_of_chart("", inside)):
                 for inner in _defaults("", inside, keys=(*keys, name), depth=depth + 1):
                     yield inner._replace(path=None)
 
 
 def _names(folder: str, files: Files) -> Any:
     """What a chart's dependency is called among its values: by its aliases, or its own name."""
-    dependencies = _dependencies(folder, files)
+    dependencies = dependencies_of(folder, files)
 
     def names(chart: str) -> list[str]:
-        here = [each for each in dependencies if _text(each, "name") == chart]
-        return [_text(each, "alias") or chart for each in here] or [chart]
+        return [each.alias or chart for each in dependencies if each.name == chart] or [chart]
 
     return names
-
-
-def _dependencies(folder: str, files: Files) -> list[Mapping[str, Any]]:
-    found: list[Mapping[str, Any]] = []
-    for name in ("Chart.yaml", "requirements.yaml"):
-        listed = _document(posixpath.join(folder, name), files).get("dependencies")
-        found += [each for each in (listed if isinstance(listed, list) else ()) if isinstance(each, dict)]
-    return found
-
-
-def _name(folder: str, files: Files) -> str:
-    return _text(_document(posixpath.join(folder, "Chart.yaml"), files), "name")
-
-
-def _document(path: str, files: Files) -> Mapping[str, Any]:
-    """The first document of a file, empty where it is no mapping: Helm says what is wrong."""
-    try:
-        for document in File.read(path, files.get(path, b"")).documents():
-            content = content_of(document.root)
-            return content if isinstance(content, dict) else {}
-    except (InvalidManifest, KeyIsNoText):
-        pass
-    return {}
-
-
-def _text(mapping: Mapping[str, Any], key: str) -> str:
-    value = mapping.get(key)
-    return value if isinstance(value, str) else ""
