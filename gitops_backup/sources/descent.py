@@ -5,7 +5,7 @@ patches is none that is deployed. Where it comes out as it is written, it is the
 Application is looked at once, so that one that deploys itself ends; a chain that has no end is cut.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gitops_backup.sources.applications import Application, Declarer, Source
@@ -81,18 +81,19 @@ class _Descent:
             if child in alive and not any(_is_as(child, each) for each in kept)
         }
         found = [("", each) for each in kept]
-        found += (
-            (parents[0].source.path or parents[0].source.chart, replace(child, declarers=parents))
-            for child, parents in made.items()
-            if child.namespace in self._namespaces
-        )
+        for child, parents in made.items():
+            if child.namespace in self._namespaces:
+                found += _apart(child, parents)
         sets = self._sets(alive)
         inside = [each for each in sets if each.namespace in self._namespaces]
         return replace(
             self._found,
             applications=tuple(each for each in told_apart(found) if each is not None),
             sets=tuple(inside),
-            outside=self._found.outside + len(kept) + len(made) - len(found) + len(sets) - len(inside),
+            outside=self._found.outside
+            + sum(child.namespace not in self._namespaces for child in made)
+            + len(sets)
+            - len(inside),
             unreadable=tuple(each for each in self._found.unreadable if not self._is_rendered(each)),
         )
 
@@ -144,6 +145,19 @@ class _Descent:
 
     def _is_rendered(self, unreadable: str) -> bool:
         return any(unreadable.startswith(f"{path}, line ") for path in self._readers)
+
+
+def _apart(child: Application, parents: Sequence[Declarer]) -> Iterator[tuple[str, Application]]:
+    """An Application by its parent: once, or for each where it says what has to be written in each."""
+    if not any(source.has_parameters for source in child.sources):
+        yield _name(parents[0]), replace(child, declarers=tuple(parents))
+        return
+    for parent in parents:
+        yield _name(parent), replace(child, declarers=(parent,))
+
+
+def _name(parent: Declarer) -> str:
+    return f"{parent.application.namespace}/{parent.application.name}"
 
 
 def _bare(application: Application) -> Application:

@@ -821,6 +821,32 @@ def test_applications_that_others_render_are_planned_for(environment: dict[str, 
     }
 
 
+def test_each_cluster_may_have_its_values_of_what_others_render(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """In a value file of its parent, or in that Application itself; both are called alike."""
+    image = "applications:\n- {name: web, image: redis}\n"
+    dev = application("argocd", "apps", helm={"valueFiles": ["dev.yaml"]})
+    prod = application(
+        "argocd", "apps", helm={"valuesObject": yaml.safe_load(image)}, cluster={"name": "prod"}
+    )
+    files = {
+        **_APPS,
+        "root.yaml": b"---\n".join(
+            each.replace(b'"name": "argocd"', b'"name": "%s"' % name) + b"\n"
+            for name, each in ((b"dev", dev), (b"prod", prod))
+        ),
+        "apps/dev.yaml": image.encode(),
+    }
+    tree = work_tree(tmp_path / "tree", files)
+    answer = _report(environment, tree, "--diff")
+    run_git(tree, "apply", "-", given=answer.out.encode())
+    for path in ("root.yaml", "apps/dev.yaml"):
+        assert (tree / path).read_bytes() == files[path].replace(
+            b"redis", f"{_PREFIX}/library_redis".encode()
+        )
+
+
 def test_overlays_of_applications_are_what_is_deployed(environment: dict[str, str], tmp_path: Path) -> None:
     """Each is planned for as its parent makes it, and their base is not; that is changed once."""
     root = json.loads(application("argocd", "overlays/dev"))

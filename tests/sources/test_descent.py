@@ -106,14 +106,14 @@ def test_what_nobody_deploys_makes_nothing() -> None:
     assert _names(found) == [("argocd/root", []), ("argocd/team", ["root"])]
 
 
-def test_two_of_one_name_are_told_apart_by_their_parents_folders() -> None:
+def test_two_of_one_name_are_told_apart_by_their_parents() -> None:
     """As several clusters have them."""
     dev, prod = _manifest("dev", "dev"), _manifest("prod", "prod")
     found, _ = _descended(
         {"dev.yaml": dev, "prod.yaml": prod},
         {"dev": ([_manifest("web", "a")], ()), "prod": ([_manifest("web", "b")], ())},
     )
-    assert _names(found)[2:] == [("argocd/web", ["dev"]), ("prod: argocd/web", ["prod"])]
+    assert _names(found)[2:] == [("argocd/web", ["dev"]), ("argocd/prod: argocd/web", ["prod"])]
 
 
 def test_one_that_several_make_alike_is_one() -> None:
@@ -121,6 +121,14 @@ def test_one_that_several_make_alike_is_one() -> None:
     both = {"dev": ([_WEB], ()), "prod": ([_WEB], ())}
     found, _ = _descended({"a.yaml": _manifest("a", "dev"), "b.yaml": _manifest("b", "prod")}, both)
     assert _names(found)[2:] == [("argocd/web", ["a", "b"])]
+
+
+def test_what_says_images_is_written_for_each_parent() -> None:
+    """However alike they are: each makes it of something of its own."""
+    made = [_manifest("web", "web", image="nginx")]
+    both = {"dev": (made, ()), "prod": (made, ())}
+    found, _ = _descended({"a.yaml": _manifest("a", "dev"), "b.yaml": _manifest("b", "prod")}, both)
+    assert _names(found)[2:] == [("argocd/web", ["a"]), ("argocd/b: argocd/web", ["b"])]
 
 
 def test_what_sets_generate_may_render_others_too() -> None:

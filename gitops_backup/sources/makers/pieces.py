@@ -129,8 +129,7 @@ _REFERENCE = re.compile(
     re.ASCII,
 )
 _VALUE = re.compile(
-    r"^[ \t]*(?:-[ \t]+)?(?:[\"']?[\w./-]+[\"']?[ \t]*:[ \t]+)?"
-    r"(?P<value>\"[^\"\r\n]*\"|'[^'\r\n]*'|[^\s\"'#][^\r\n#]*?)[ \t]*(?:#[^\r\n]*)?\r?$",
+    r"^[ \t]*(?:-[ \t]+)?(?:[\"']?[\w./-]+[\"']?[ \t]*:[ \t]+)?(?P<value>[^\s#][^\r\n#]*)(?:#[^\r\n]*)?\r?$",
     re.MULTILINE,
 )
 _HINT = re.compile(r"image|repo|registry|hub|docker|container", re.IGNORECASE)
