@@ -151,7 +151,7 @@ def test_clusters_are_yaml_in_the_environment(write: WriteFile) -> None:
 
 
 def test_registries_are_yaml_in_the_environment(write: WriteFile) -> None:
-    """The one setting that has a structure."""
+    """As whatever has a structure is."""
     text = "{docker.io/: {location: 'mirror:5000/hub', insecure: true, concurrency: 2}, Quay.io: {}}"
     expected = {
         "docker.io": RegistrySettings(location="mirror:5000/hub", insecure=True, concurrency=2),

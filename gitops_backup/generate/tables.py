@@ -25,7 +25,7 @@ Every setting can be given under its name in a YAML file (`--config`), and as `{
 name in capitals in the environment. Where a command has a flag for it, the flag wins over the environment,
 and the environment over the file. An unknown name or a bad value ends the start with one line that names it.
 
-In the environment, a list is written with commas, and `registries` and `repositories` as YAML.
+In the environment, a list of texts is written with commas, and what is a mapping or a list of them as YAML.
 `BACKUP_REPOSITORY`, `BACKUP_REPOSITORY_USERNAME` and `BACKUP_REPOSITORY_PASSWORD` work without the
 prefix, too.
 
