@@ -169,6 +169,16 @@ def test_an_item_of_a_list_is_not_overruled(helm_renderer: LocalRenderer) -> Non
     )
 
 
+def test_a_template_that_says_it_is_not_taken_for_the_value_file(helm_renderer: LocalRenderer) -> None:
+    """Though the value file has a key of the image's name."""
+    template = "image: nginx:{{ .Values.nginx.tag }}"
+    reason, message = why(edited(helm_renderer, template=template, says=b"nginx: {tag: '1.25'}\n"))
+    assert reason == Reason.UNSUPPORTED_SOURCE
+    assert message == (
+        "the chart in app puts nginx:1.25 together where neither a value nor a line of a template names it"
+    )
+
+
 def test_a_folder_in_its_place_is_in_the_way(helm_renderer: LocalRenderer) -> None:
     """Which Argo CD passes over."""
     more = {".argocd-source-web.yaml/notes": b"none"}

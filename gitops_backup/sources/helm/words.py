@@ -1,15 +1,16 @@
 """Why an image of a chart is not written, in words for people: with the file and the line, or the field."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Any
 
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
 from gitops_backup.sources.composed.compositions import Composition
 from gitops_backup.sources.helm.charts import Chart
 from gitops_backup.sources.helm.inline import InlineValues
-from gitops_backup.sources.helm.texts import How, Text, line_in
+from gitops_backup.sources.helm.texts import How, Text, line_in, says_of
 from gitops_backup.sources.rendered import RenderedImage
 from gitops_backup.sources.rendering import Files
 from gitops_backup.sources.replacements import Refused, Replacement
@@ -94,9 +95,10 @@ class Words:
 
     def _comes_from_elsewhere(self, image: RenderedImage) -> bool:
         """Whether an image's name is in a value file that is not in the repository, and comes after those."""
-        last = image.text.partition("@")[0].rpartition("/")[2].partition(":")[0].encode()
+        last = image.text.partition("@")[0].rpartition("/")[2].partition(":")[0]
         above = takewhile(lambda path: not self.chart.is_writable(path), reversed(self.chart.value_files))
-        return any(last in self.chart.files[path] for path in above)
+        said = (says_of(path, self.chart.files[path]) for path in above)
+        return any(last in text for content in said for text in _texts(content))
 
     def _overridden(self, text: Text) -> str:
         path, line = self.inline.line(text)
@@ -104,6 +106,15 @@ class Words:
         if not path:
             return sets
         return f"{sets}, in {one_line(path)}, line {line}: {self.inline.problem(text)}"
+
+
+def _texts(content: Any) -> Iterator[str]:
+    """All texts in values, which keys are not."""
+    if isinstance(content, dict | list):
+        for each in content.values() if isinstance(content, dict) else content:
+            yield from _texts(each)
+    elif isinstance(content, str):
+        yield content
 
 
 def where(text: Text, chart: Chart, inline: InlineValues, files: Files) -> tuple[str, int]:
