@@ -171,6 +171,13 @@ def test_another_workload_on_another_version_has_to_be_copied(renderer: LocalRen
     assert result.replaced[0].line == 4
 
 
+def test_an_entry_for_many_names_gets_none(renderer: LocalRenderer) -> None:
+    """Whatever image is added tomorrow would become that one."""
+    files = PLAIN | {K: "resources: [web.yaml]\nimages:\n- name: '.*'\n  newTag: '1.25'\n"}
+    added = "- name: nginx\n  newName: bak.example/m/library_nginx\n"
+    assert edited(files, renderer).edits[K].decode() == f"{files[K]}{added}"
+
+
 def test_a_copy_by_another_name_is_no_copy(renderer: LocalRenderer) -> None:
     """What an entry would set has to be the very copy that is known."""
     files = PLAIN | {

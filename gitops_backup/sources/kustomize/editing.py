@@ -305,15 +305,16 @@ class _Edit:
             yield Addition(name, new_name)
             return
         number, live = which
-        made = {
-            split_image(image.text)[0]
+        of_entry = [
+            (image, maker)
             for image in self._images
             if (maker := makers.get(_key(image))) is not None and (maker.number, maker.live) == which
-        }
+        ]
+        made = {split_image(image.text)[0] for image, _ in of_entry}
         if live:  # it overrides whatever the file says
             yield Override(number, new_name)
             return
-        if made == {name}:
+        if made == {name} and not any(_is_for_many(maker) for _, maker in of_entry):
             yield Rename(number, new_name)
         yield Addition(name, new_name)
 
@@ -444,6 +445,11 @@ def _order(way: _Way) -> tuple[int, int, str]:
     return (1 if isinstance(way, Override) else 0), way.number, ""
 
 
+def _is_for_many(entry: ImageEntry) -> bool:
+    """Whether an entry lets images keep their names, and may also be for some that nobody has added yet."""
+    return "newname" not in entry.says and _PATTERN.search(str(entry.says.get("name", ""))) is not None
+
+
 def _exists(tree: Tree, folder: str, name: str) -> bool:
     path = posixpath.normpath(posixpath.join(folder, name))
     return next(tree.under(path, recurse=True), None) is not None
@@ -455,4 +461,5 @@ def _refused(replacements: Iterable[Replacement], reason: Reason, message: str) 
 
 _MARK = "gitops-backup-entry-"
 _MARKED = re.compile(f":{_MARK}([0-9]+)")
+_PATTERN = re.compile(r"[*+?|()\[\]{}^$\\]")
 _VERSIONS = ("newtag", "digest", "tagsuffix")
