@@ -208,13 +208,13 @@ class _Drafting:
         touched = [
             read
             for read in (self._with_new(read, after) for read in self._reading.reads if read.rendered)
-            if read.paths & made.files.keys() and _name(read.subject.application) not in made.generated
+            if read.rendered & made.files.keys() and _name(read.subject.application) not in made.generated
         ]
         declared = self._declared(made, touched)
         remade, of_families = self._remade(made, before)
 
         def show(read: Read, shaping: Shaping) -> Shown:
-            of_it = [each for path, each in declared if path in read.paths]
+            of_it = [each for path, each in declared if path in read.rendered]
             of_it += remade.get(_name(read.subject.application), ())
             return shaping.show(read.subject, before, after, of_it)
 
@@ -224,7 +224,7 @@ class _Drafting:
                 known[number] = show(read, self._known)
         later = [number for number in range(len(touched)) if number not in known]
         new = made.files.keys() - self._reading.contents.here(made.files)
-        self._reading.contents.load(path for number in later for path in touched[number].paths - new)
+        self._reading.contents.load(path for number in later for path in touched[number].rendered - new)
         with ThreadPoolExecutor(RENDERED_AT_A_TIME) as pool:
             shown = pool.map(lambda number: show(touched[number], self._shaping), later)
             known |= dict(zip(later, shown, strict=True))
@@ -256,7 +256,8 @@ class _Drafting:
         """What a source is read from with the new files that there are then."""
         if after.tree is self._here.tree or Naming(read.subject).recall(replace(self._here, tree=after.tree)):
             return read
-        return read._replace(paths=read.paths | Naming(read.subject).ask(after).paths)
+        named = Naming(read.subject).ask(after)
+        return read._replace(paths=read.paths | named.paths, rendered=read.rendered | named.together)
 
     def _declared(self, made: Draft, touched: Iterable[Read]) -> list[tuple[str, Difference]]:
         """What changes in manifests of Applications, all of whose sources are shown themselves."""
@@ -347,7 +348,7 @@ def _odd(made: Draft, read: Read, shown: Shown) -> dict[ImageChange, Left]:
     if shown.problem is None:
         return {}
     who = f"the Application {_name(read.subject.application)}"
-    return _speaks_against(made, read.paths, who=who, what=shown.problem, difference=shown.difference)
+    return _speaks_against(made, read.rendered, who=who, what=shown.problem, difference=shown.difference)
 
 
 def _speaks_against(

@@ -90,12 +90,12 @@ class Elsewhere(Protocol):
 
 
 class Read(NamedTuple):
-    """The files that a source of the part of this number is read from; `rendered` if it takes a renderer."""
+    """The files that a source of the part of this number is read from, some of them `rendered` together."""
 
     number: int
     subject: Subject
     paths: frozenset[str]
-    rendered: bool
+    rendered: frozenset[str]
 
 
 class Reading:
@@ -171,7 +171,8 @@ def read_sources(
                 named = naming.ask(here)
             relevant = number < len(parts) or named.rendered
             if known is None:
-                new = named.paths - contents.known.keys() - contents.refused.keys()
+                paths = named.paths if number < len(parts) else named.paths - named.beside
+                new = paths - contents.known.keys() - contents.refused.keys()
                 places |= named.places
                 unknown |= new if relevant else set()
                 if named.places or (new and named.rendered):
@@ -179,7 +180,7 @@ def read_sources(
                     continue
                 found.append((naming, named))
             if relevant:
-                reads.append(Read(number, subject, named.paths, named.rendered))
+                reads.append(Read(number, subject, named.paths, named.together))
         if places:
             view.open(places, elsewhere)
         contents.load(unknown)

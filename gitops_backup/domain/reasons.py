@@ -164,7 +164,7 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "Change the image in the source by hand.",
     ),
     Reason.RENDER_FAILED: Explanation(
-        "The source cannot be rendered here by kustomize or Helm, so that no edit of it can be proven.",
+        "Neither kustomize nor Helm nor jsonnet can render the source here, so that no edit can be proven.",
         "Read what it says: install the program where it is missing, or mend the source.",
     ),
     Reason.PINNED_REVISION: Explanation(

@@ -3,7 +3,7 @@
 After its documentation of directory sources: files that end in yaml, yml or json, those of the folder itself
 or, with `recurse`, of those below; `include` and `exclude` are globs over the path from that folder, in which
 `*` goes across slashes and `{a,b}` means either; exclusion wins. A file with a certain marker is passed over.
-Globs with a backslash are refused, as they are understood differently.
+Globs with a backslash are refused, as they are understood differently, and so are programs of jsonnet.
 """
 
 import fnmatch
@@ -17,7 +17,7 @@ import yaml
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sandbox.api import Json
 
-_MANIFEST = re.compile(r".*\.(ya?ml|json)")
+_MANIFEST = re.compile(r".*\.(ya?ml|json|jsonnet)")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _SKIPPED = b"+argocd:skip-file-rendering"
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
@@ -78,6 +78,8 @@ def _matches(path: str, pattern: str) -> bool:
 
 
 def _objects(path: str, content: bytes) -> Iterator[Json]:
+    if path.endswith(".jsonnet"):
+        raise ManifestError(f"{path}: this stand-in knows no jsonnet")
     try:
         documents = [json.loads(content)] if path.endswith(".json") else list(yaml.load_all(content, _Loader))
     except (ValueError, yaml.YAMLError) as error:

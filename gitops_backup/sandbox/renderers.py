@@ -16,7 +16,7 @@ from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.process import run
 from gitops_backup.sandbox.api import Json
 
-RENDERERS = ("kustomize", "helm")
+RENDERERS = ("kustomize", "helm", "jsonnet")
 
 _LONGEST_SECONDS = 60.0
 _HELM_OPTIONS = frozenset({"releaseName", "valueFiles", "values", "valuesObject", "parameters"})

@@ -96,8 +96,8 @@ class Sandbox:
         """Find or make the programs, start them, and return when everything answers.
 
         `folder` is where the sandbox's own folder is made (by default in the cache); `stand_ins` whether the
-        two stand-ins, for a kubelet and for Argo CD, are started; `renderers` whether kustomize and Helm are
-        made where they are not at hand.
+        two stand-ins, for a kubelet and for Argo CD, are started; `renderers` whether kustomize, Helm and
+        jsonnet are made where they are not at hand.
 
         Raises `UsageError` when the name is taken or a program cannot be had, `ProgramFailed` when one does
         not start.

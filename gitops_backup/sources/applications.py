@@ -20,6 +20,7 @@ from gitops_backup.sources.declarations import Declaration
 from gitops_backup.sources.differences import ignored_images
 from gitops_backup.sources.directory import DirectoryOptions
 from gitops_backup.sources.helm.options import HelmBlock
+from gitops_backup.sources.jsonnet.options import JsonnetBlock
 from gitops_backup.sources.kustomize.options import KustomizeOptions
 from gitops_backup.sources.replacements import ObjectId
 from gitops_backup.sources.tracking import Tracking, TrackingId
@@ -90,6 +91,7 @@ class Source:
                 include=_text(directory, "include"),
                 exclude=_text(directory, "exclude"),
                 any_extension=bool(directory.get("disableExtensionFilter")),
+                jsonnet=JsonnetBlock.project(_part(directory, "jsonnet"), place=f"{place}.directory.jsonnet"),
             ),
             helm=HelmBlock.project(_part(said, "helm"), place=f"{place}.helm"),
             kustomize=KustomizeOptions.project(_part(said, "kustomize"), place=f"{place}.kustomize"),

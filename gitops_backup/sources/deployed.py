@@ -9,16 +9,15 @@ from dataclasses import dataclass
 
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.applications import Application, Source
-from gitops_backup.sources.directory import list_files, skips
-from gitops_backup.sources.documents import InvalidManifest
+from gitops_backup.sources.directories import known_to_argo_cd, objects_of_directory
 from gitops_backup.sources.inline.layers import UnusableParameters, read_layers
 from gitops_backup.sources.kinds import SourceKind, kind_of_source
 from gitops_backup.sources.layouts import layout_of
 from gitops_backup.sources.mounts import Mounts
 from gitops_backup.sources.places import places_of
-from gitops_backup.sources.rendered import Rendered, read_manifests
+from gitops_backup.sources.rendered import Rendered
 from gitops_backup.sources.rendering import Renderer
-from gitops_backup.sources.shapes import described, render_source
+from gitops_backup.sources.shapes import described, render_source, site_of
 from gitops_backup.sources.trees import Tree, not_followed
 
 
@@ -49,9 +48,10 @@ def deployed_by(
         return Deployed(problems=(f"the path {one_line(source.path)} leads out of the repository",))
     folder = layout.folder
     try:
-        said = read_layers(application, source, folder, tree=tree, contents=contents).source
+        layers = read_layers(application, source, folder, tree=tree, contents=contents)
     except UnusableParameters as error:
         return Deployed(problems=(error.message,))
+    said = layers.source
     kind = kind_of_source(application, said, folder=folder, tree=tree)
     if kind == SourceKind.VALUES_ONLY and source.ref:
         return Deployed()
@@ -64,7 +64,8 @@ def deployed_by(
     if source.path and next(tree.under(folder, recurse=True), None) is None:
         return Deployed(problems=(f"there is no folder {one_line(source.path)}",))
     if kind == SourceKind.DIRECTORY:
-        return _directory(application, said, folder, tree=tree, contents=contents, unread=unread)
+        site = site_of(application, layers, layout, tree=tree, contents=contents, renderer=renderer)
+        return Deployed(*objects_of_directory(site, known_to_argo_cd(application, said), unread))
     if kind not in {SourceKind.KUSTOMIZE, SourceKind.HELM, SourceKind.CHART_REPOSITORY}:
         return Deployed(problems=(f"the source is {described(kind, folder)}",))
     try:
@@ -74,30 +75,3 @@ def deployed_by(
         return Deployed(rendered)
     except GitopsBackupError as error:
         return Deployed(problems=(str(error),))
-
-
-def _directory(
-    application: Application,
-    source: Source,
-    folder: str,
-    *,
-    tree: Tree,
-    contents: Mapping[str, bytes],
-    unread: Mapping[str, str],
-) -> Deployed:
-    listing = list_files(tree, folder, source.directory)
-    problems = [not_followed(path) for path in listing.links]
-    problems += [f"{one_line(path)} is jsonnet, which is not evaluated" for path in listing.programs]
-    # of an object's copies the last holds
-    objects: dict[object, Rendered] = {}
-    for path in listing.manifests:
-        if path not in contents:
-            problems.append(f"{one_line(path)} {unread.get(path, 'is not there')}")
-        elif not skips(contents[path]):
-            try:
-                found = read_manifests(path, contents[path], namespace=application.destination_namespace)
-            except InvalidManifest as error:
-                problems.append(error.message)
-            else:
-                objects |= {each.identity: each for each in found}
-    return Deployed(tuple(objects.values()), tuple(problems))

@@ -7,9 +7,10 @@ anywhere in it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gitops_backup.sources.globs import Glob, InvalidGlob
+from gitops_backup.sources.jsonnet.options import JsonnetBlock
 from gitops_backup.sources.trees import Tree
 
 _EXTENSIONS = (".yaml", ".yml", ".json", ".jsonnet")
@@ -24,14 +25,15 @@ class DirectoryOptions:
     include: str = ""
     exclude: str = ""
     any_extension: bool = False
+    jsonnet: JsonnetBlock = field(default_factory=JsonnetBlock)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     """The files of a source in the order in which Argo CD reads them: of an object's copies the last holds.
 
-    `links` and `programs` are what it reads, too, and what is left alone here: symbolic links to files that
-    others may use as well, and jsonnet.
+    `programs` are those in jsonnet. `links` are what it reads, too, and what is left alone here: symbolic
+    links to files that others may use as well.
     """
 
     manifests: tuple[str, ...]

@@ -7,6 +7,7 @@ Renderings come from templates of people who may mean harm: what is too deep, or
 aliases, is refused as in the files of a repository (see `documents`).
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -105,6 +106,29 @@ def read_rendering(output: bytes, *, namespace: str, known: Documents | None = N
     return tuple(rendered)
 
 
+def read_json(output: bytes, *, namespace: str) -> tuple[Rendered, ...]:
+    """The objects that JSON says, as Argo CD takes what jsonnet prints: one, or a list of some and of nulls.
+
+    Each has to have a kind (findManifests in reposerver/repository/repository.go there). Raises
+    `InvalidRendering`.
+    """
+    try:
+        says = _bare(json.loads(output, parse_int=Bare, parse_float=Bare))
+    except (ValueError, RecursionError) as error:
+        raise InvalidRendering(f"what is printed is no JSON, or is nested too deeply: {error}") from error
+    rendered: list[Rendered] = []
+    for number, each in enumerate(says if isinstance(says, list) else [says], 1):
+        if each == _NULL:
+            continue
+        if not isinstance(each, dict) or not _text(each, "kind"):
+            which = (
+                f"item {number} of what it evaluates to" if isinstance(says, list) else "what it evaluates to"
+            )
+            raise InvalidRendering(f"{which} is no object with a kind")
+        rendered += _rendered(each, namespace or "default", which=f"item {number}")
+    return tuple(rendered)
+
+
 def read_manifests(path: str, content: bytes, *, namespace: str) -> tuple[Rendered, ...]:
     """The objects of a file that is deployed as it is; documents that are no objects are passed over.
 
@@ -200,10 +224,25 @@ def _objects(content: object, number: int, namespace: str) -> Iterator[Rendered]
         return
     if not isinstance(content, dict):
         raise InvalidRendering(f"document {number} of the rendering is no object")
+    yield from _rendered(content, namespace, which=f"document {number} of the rendering")
+
+
+def _rendered(content: Mapping[str, Any], namespace: str, *, which: str) -> Iterator[Rendered]:
     for each in _listed(content):
         if not isinstance(each, dict):
-            raise InvalidRendering(f"document {number} of the rendering lists what is no object")
+            raise InvalidRendering(f"{which} lists what is no object")
         yield Rendered(_identity(each, namespace), each)
+
+
+def _bare(value: object) -> Value:
+    """What a decoder of JSON makes of a text, with the scalars that are no text as they are written."""
+    if isinstance(value, dict):
+        return {key: _bare(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_bare(each) for each in value]
+    if value is None:
+        return _NULL
+    return Bare(str(value).lower()) if isinstance(value, bool) else value
 
 
 def _listed(content: Mapping[str, Any]) -> Sequence[object]:
@@ -273,5 +312,6 @@ def _text(mapping: Mapping[str, Any], key: str) -> str:
 
 
 _SHOWN = 120
+_NULL = Bare("null")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _DOCUMENT = re.compile(rb"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)

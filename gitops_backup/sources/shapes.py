@@ -19,7 +19,12 @@ from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application, Source
-from gitops_backup.sources.directory import list_files
+from gitops_backup.sources.directories import (
+    edit_directory,
+    files_of_directory,
+    known_to_argo_cd,
+    render_programs,
+)
 from gitops_backup.sources.helm.charts import files_of_chart
 from gitops_backup.sources.helm.dependencies import places_of_dependencies
 from gitops_backup.sources.helm.editing import edit_chart, render_chart
@@ -34,7 +39,6 @@ from gitops_backup.sources.kustomize.editing import (
 from gitops_backup.sources.layouts import Layout, layout_of
 from gitops_backup.sources.mounts import Mounts, Unavailable, is_mounted
 from gitops_backup.sources.places import Place, is_writable, owner_of, places_of
-from gitops_backup.sources.plain import edit_directory
 from gitops_backup.sources.rendered import Rendered
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.replacements import Refused, Replacement, ShapeResult
@@ -45,12 +49,19 @@ from gitops_backup.sources.trees import Tree, not_followed
 class ToRead(NamedTuple):
     """The files that a source is read from; where it is `rendered`, their contents may name more.
 
-    `places` are those that have to be opened before more can be said.
+    Those `beside` are edited by themselves, and nothing is rendered from them. `places` are those that have
+    to be opened before more can be said.
     """
 
     paths: frozenset[str] = frozenset()
     rendered: bool = False
+    beside: frozenset[str] = frozenset()
     places: frozenset[Place] = frozenset()
+
+    @property
+    def together(self) -> frozenset[str]:
+        """The files that it is rendered from."""
+        return self.paths - self.beside if self.rendered else frozenset()
 
 
 def files_to_read(
@@ -88,7 +99,9 @@ def _files_to_read(
         return ToRead(paths, rendered=True)
     match kind_of_source(application, source, folder=layout.folder, tree=tree):
         case SourceKind.DIRECTORY:
-            return ToRead(frozenset(list_files(tree, layout.folder, source.directory).manifests))
+            known = known_to_argo_cd(application, source)
+            found = files_of_directory(layout, source.directory, known=known, tree=tree, contents=contents)
+            return ToRead(found.paths, rendered=found.beside != found.paths, beside=found.beside)
         case SourceKind.KUSTOMIZE:
             paths = files_of_kustomization(
                 layout.folder, options=source.kustomize, tree=tree, contents=contents
@@ -173,7 +186,7 @@ def render_source(
     if problem is not None:
         raise Unavailable(problem.reason, problem.message)
     layout = layout_of(application, source, mounts) or layout
-    site = _site(application, layers, layout, tree=tree, contents=contents, renderer=renderer)
+    site = site_of(application, layers, layout, tree=tree, contents=contents, renderer=renderer)
     match kind_of_source(application, source, folder=layout.folder, tree=tree):
         case SourceKind.KUSTOMIZE:
             return render_kustomization(site, source.kustomize)
@@ -182,6 +195,8 @@ def render_source(
             if problem is not None:
                 raise Unavailable(problem.reason, problem.message)
             return render_chart(site, source.helm, again=again)
+        case SourceKind.DIRECTORY:
+            return render_programs(site, known_to_argo_cd(application, source), again=again)
     return ()
 
 
@@ -213,16 +228,10 @@ def _edited(replacements: Sequence[Replacement], layers: Layers, here: _Here) ->
     if is_mounted(layout.folder) and kind == SourceKind.DIRECTORY:
         message = f"{one_line(source.path)} is in another repository, or on another branch"
         return _refused(replacements, Reason.UNSUPPORTED_SOURCE, message)
+    site = site_of(application, layers, layout, tree=tree, contents=contents, renderer=here.renderer)
     if kind == SourceKind.DIRECTORY:
-        return edit_directory(
-            replacements,
-            folder=layout.folder,
-            options=source.directory,
-            namespace=application.destination_namespace,
-            tree=tree,
-            contents=contents,
-        )
-    site = _site(application, layers, layout, tree=tree, contents=contents, renderer=here.renderer)
+        known = known_to_argo_cd(application, source)
+        return edit_directory(replacements, site, known=known, copies=here.copies)
     if kind == SourceKind.KUSTOMIZE:
         return edit_kustomization(replacements, site, source.kustomize, copies=here.copies)
     problem = here.mounts.problem(places_of_dependencies(layout, tree=tree, contents=contents))
@@ -236,7 +245,7 @@ def described(kind: SourceKind, folder: str) -> str:
     return _NAMES[kind].format(path=one_line(folder) or "the repository's root")
 
 
-def _site(
+def site_of(
     application: Application,
     layers: Layers,
     layout: Layout,
@@ -245,6 +254,7 @@ def _site(
     contents: Mapping[str, bytes],
     renderer: Renderer,
 ) -> Site:
+    """Where a source is rendered, for what its layers make of it."""
     return Site(
         layout=layout,
         release=application.name,

@@ -124,7 +124,64 @@ def _filed(name: str, text: str, helm: Json | None = None, *, own: str = "") -> 
     return Case(files, {"helm": helm} if helm is not None else {}, _names(f"value-{name}"), "Helm")
 
 
+def _programmed(name: str, program: str, *, more: Mapping[str, str] | None = None, **block: object) -> Case:
+    """A program that makes a workload of this name, or what cannot be evaluated."""
+    made = json.dumps(yaml.safe_load(workload("NAME"))).replace('"NAME"', "name")
+    files = {"main.jsonnet": f"local made(name) = {made};\n{program}\n", **(more or {})}
+    source = _listing(jsonnet=block) if block else {}
+    return Case(files, source, _names(*name.split()), "Directory" if name else "", refused=not name)
+
+
+_VARIABLE = {"name": "x", "value": "$ARGOCD_APP_NAME-${ARGOCD_APP_PROJECT_NAME}"}
+_PROGRAMS = {
+    "one": _programmed("one", "made('one')"),
+    "several": _programmed("one two", "[made('one'), null, made('two')]"),
+    "list": _programmed("one two", "{ apiVersion: 'v1', kind: 'List', items: [made('one'), made('two')] }"),
+    "map": _programmed("", "{ one: made('one') }"),
+    "null": _programmed("", "null + error 'no'"),
+    "beside": _programmed("one two", "made('one')", more={"two.yaml": workload("two")}),
+    "last": _programmed(
+        "one", "made('one')", more={"z.yaml": workload("one", "app:2"), "a.yaml": workload("one", "app:0")}
+    ),
+    "import": _programmed("lib", "made(import 'lib/name.libsonnet')", more={"lib/name.libsonnet": "'lib'"}),
+    "libraries": _programmed(
+        "two-own-one-app",
+        "made(std.join('-', [import 'a', import 'own', import 'b', import 'lib/c']))",
+        more={
+            "one/a": "'one'",
+            "one/own": "'no'",
+            "one/b": "'one'",
+            "two/a": "import 'd'",
+            "two/d": "'two'",
+            "own": "'own'",
+            "lib/c": "import 'e'",
+            "e": "'app'",
+        },
+        libs=["jsonnet-libraries/one", "/jsonnet-libraries/two"],
+    ),
+    "variable": _programmed("jsonnet-variable-default", "made(std.extVar('x'))", extVars=[_VARIABLE]),
+    "arguments": _programmed(
+        "a-2",
+        "function(a, b='no') made(a + '-' + b)",
+        tlas=[{"name": "a", "value": "a"}, {"name": "b", "value": "1 + 1", "code": True}],
+    ),
+    "code": _programmed(
+        "lib",
+        "made(std.extVar('x'))",
+        more={"lib/name": "'lib'"},
+        libs=["jsonnet-code/lib"],
+        extVars=[{"name": "x", "value": "import 'name'", "code": True}],
+    ),
+    "above": _programmed("", "made(importstr '../../../../../../../../../etc/hostname')"),
+    "absolute": _programmed("", "made(importstr '/etc/hostname')"),
+    "gone": _programmed("", "made(import 'gone')"),
+    "unused": _programmed("one", "if false then import 'gone' else made('one')"),
+    "folder": _programmed("", "made(import 'lib')", more={"lib/x": "1"}),
+    "loop": _programmed("", "import 'main.jsonnet'"),
+}
+
 CASES: dict[str, Case] = {
+    **{f"jsonnet-{name}": case for name, case in _PROGRAMS.items()},
     **{
         f"glob-{name}": Case(_FILES, _listing(**options) if options else {}, frozenset(names), "Directory")
         for name, (options, names) in _GLOBS.items()

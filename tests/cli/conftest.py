@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from gitops_backup.sandbox.sandbox import Sandbox
-from tests.rendering.programs import helm, kustomize
+from tests.rendering.programs import helm, jsonnet, kustomize
 
-__all__ = ["Options", "helm", "kustomize", "options"]
+__all__ = ["Options", "helm", "jsonnet", "kustomize", "options"]
 
 Options = tuple[str | Path, ...]
 

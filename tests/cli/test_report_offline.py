@@ -64,12 +64,15 @@ Report = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def environment(kustomize: Path, helm: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment(
+    kustomize: Path, helm: Path, jsonnet: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
     """What a pipeline sets, and no cluster."""
     return {
         "BACKUP_REPOSITORY": _PREFIX,
         "GITOPS_BACKUP_KUSTOMIZE": str(kustomize),
         "GITOPS_BACKUP_HELM": str(helm),
+        "GITOPS_BACKUP_JSONNET": str(jsonnet),
         "GITOPS_BACKUP_CACHE": str(tmp_path_factory.mktemp("cache")),
         "KUBECONFIG": "/nonexistent",
     }
@@ -646,6 +649,32 @@ def test_a_program_that_is_missing_is_a_problem_of_what_needs_it(
     assert "! argocd/chart: helm is not installed (install helm)\n" in answer.out
 
 
+def test_programs_of_jsonnet_are_evaluated(environment: dict[str, str], tmp_path: Path) -> None:
+    """Beside the manifests of their folder; of an object that several files have, the last holds."""
+    program = (
+        b"local image = 'nginx:1.25';\n"
+        b"local web(name, image) = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: name },\n"
+        b"  spec: { template: { spec: { containers: [{ name: 'main', image: image }] } } } };\n"
+        b"[web('web', image), web('api', 'redis:7')]\n"
+    )
+    tree = work_tree(
+        tmp_path / "tree",
+        {
+            "application.yaml": application("app", "app"),
+            "app/all.jsonnet": program,
+            "app/api.yaml": deployment("api", "redis:7"),
+        },
+    )
+    answer = _report(environment, tree, "--diff")
+    assert {key: row.partition(" to ")[2] for key, row in _rows(answer).items()} == {
+        "app/api main": "[1] app/api.yaml:10",
+        "app/web main": "[1] app/all.jsonnet:1",
+    }
+    assert (
+        "\n-local image = 'nginx:1.25';\n+local image = 'bak.example/m/library_nginx:1.25';\n" in answer.out
+    )
+
+
 @pytest.mark.parametrize(
     ("files", "why"),
     [
@@ -655,7 +684,7 @@ def test_a_program_that_is_missing_is_a_problem_of_what_needs_it(
         ({"app/a.yaml": b"[" * 5000}, "nested too deeply"),
         ({"app/a.yaml": _BOMB}, "aliases stand for more than"),
         ({"app/a.yaml": b"x: {y\n"}, "app/a.yaml, line 2"),
-        ({"app/a.jsonnet": b"{}"}, "app/a.jsonnet is jsonnet"),
+        ({"app/a.jsonnet": b"{}"}, "app/a.jsonnet cannot be evaluated: what it evaluates to is no object"),
         ({"app/a.yaml": b"#" * (10 * 1024 * 1024 + 1)}, "app/a.yaml has 10485761 bytes"),
         ({"other/a.yaml": b""}, "there is no folder app"),
     ],

@@ -1,5 +1,5 @@
 """Real renderers."""
 
-from tests.rendering.programs import helm, kustomize
+from tests.rendering.programs import helm, jsonnet, kustomize
 
-__all__ = ["helm", "kustomize"]
+__all__ = ["helm", "jsonnet", "kustomize"]

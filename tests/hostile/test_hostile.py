@@ -1,7 +1,8 @@
 """Repositories that mean harm, from a fetch to a draft: each ends in a reason, and gets at nothing outside.
 
-They are real repositories, fetched by git and rendered by kustomize and Helm, with nothing between those and
-this machine but an environment of their own: what a closer cell would hold back as well must not be tried.
+They are real repositories, fetched by git and rendered by kustomize, Helm and jsonnet, with nothing between
+those and this machine but an environment of their own: what a closer cell would hold back as well must not be
+tried.
 """
 
 import secrets
@@ -27,6 +28,7 @@ from tests.hostile.traps import BACKUP, IMAGE, Outside, Trap
 from tests.hostile.traps_in_charts import traps_in_charts
 from tests.hostile.traps_in_git import traps_in_git
 from tests.hostile.traps_in_kustomizations import traps_in_kustomizations
+from tests.hostile.traps_in_programs import traps_in_programs
 
 _LIMITS = Limits(seconds=30.0, cpu_seconds=2, memory_megabytes=200, output_megabytes=4)
 
@@ -62,11 +64,12 @@ def listener() -> Iterator[Listener]:
 
 
 @pytest.fixture(scope="module")
-def cell(kustomize: Path, helm: Path, tmp_path_factory: pytest.TempPathFactory) -> Renderer:
+def cell(kustomize: Path, helm: Path, jsonnet: Path, tmp_path_factory: pytest.TempPathFactory) -> Renderer:
     """The programs with an environment of their own, and not more."""
     return LocalRenderer(
         kustomize=kustomize,
         helm=helm,
+        jsonnet=jsonnet,
         scratch=tmp_path_factory.mktemp("cell"),
         limits=_LIMITS,
         ways=[Way.ENVIRONMENT],
@@ -75,7 +78,7 @@ def cell(kustomize: Path, helm: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 # the traps are the same ones with other places in them
 _NOWHERE = Outside(Path("/outside/canary.yaml"), "", Path("/outside/sentinel"), 9)
-_ALL = (traps_in_git, traps_in_kustomizations, traps_in_charts)
+_ALL = (traps_in_git, traps_in_kustomizations, traps_in_charts, traps_in_programs)
 _CASES = [(make, number, trap.name) for make in _ALL for number, trap in enumerate(make(_NOWHERE))]
 
 

@@ -27,6 +27,13 @@ class Example(NamedTuple):
 EXAMPLES = (
     Example("A manifest", "the scalar of that container, of the object that holds in the end", "two-copies"),
     Example("Lists, JSON and anchors", "the same, where it stands", "lists-and-json"),
+    Example("A program of jsonnet", "the string that the image comes from", "jsonnet/list-of-objects"),
+    Example(
+        "Programs of jsonnet: repository and tag",
+        "the repository, also in a file that is imported",
+        "jsonnet/repository-and-tag-apart",
+    ),
+    Example("Programs of jsonnet: a text", "the line within the text", "jsonnet/text-block"),
     Example(
         "A kustomization",
         "a new entry of `images`, for the name that all other entries leave",

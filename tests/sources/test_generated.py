@@ -1,16 +1,17 @@
 """Edits of generated files: not one byte outside of the images changes, and the images are the right ones."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
 from ruamel.yaml import YAML
 
 from gitops_backup.domain.images import Reference
-from gitops_backup.sources.directory import DirectoryOptions
-from gitops_backup.sources.plain import edit_directory
+from gitops_backup.rendering.renderer import LocalRenderer
+from gitops_backup.sources.applications import Application
 from gitops_backup.sources.replacements import ShapeResult
-from gitops_backup.sources.trees import Tree
+from tests.sources.charts import edit
 from tests.sources.generated import NAMESPACE, Sample, samples
 from tests.sources.samples import NEW
 
@@ -50,14 +51,10 @@ def test_a_parser_sees_the_images_change(sample: Sample) -> None:
 
 def edited(content: bytes, sample: Sample) -> ShapeResult:
     """What comes of a directory with this file."""
-    return edit_directory(
-        sample.replacements,
-        folder="app",
-        options=DirectoryOptions(),
-        namespace=NAMESPACE,
-        tree=Tree({sample.path: "100644"}),
-        contents={sample.path: content},
-    )
+    spec = {"source": {"path": "app"}, "destination": {"namespace": NAMESPACE}}
+    application = Application.project({"metadata": {"name": "web"}, "spec": spec})
+    renderer = LocalRenderer(scratch=Path("unused"))  # manifests take none
+    return edit(renderer, application, {sample.path: content}, list(sample.replacements))
 
 
 def loaded(content: bytes, sample: Sample) -> list[Any]:

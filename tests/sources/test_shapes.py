@@ -197,7 +197,11 @@ def test_an_override_comes_before_the_kind() -> None:
         ("linked", Reason.UNSUPPORTED_SOURCE, "linked is a symbolic link, which is not followed"),
         ("linked/deeper", Reason.UNSUPPORTED_SOURCE, "linked is a symbolic link, which is not followed"),
         ("links", Reason.UNSUPPORTED_SOURCE, "links/web.yaml is a symbolic link, which is not followed"),
-        ("programs", Reason.UNSUPPORTED_SOURCE, "programs/web.jsonnet is jsonnet, which is not evaluated"),
+        (
+            "programs",
+            Reason.RENDER_FAILED,
+            "programs/web.jsonnet cannot be evaluated: jsonnet is not installed",
+        ),
         ("unread", Reason.NOT_FOUND_IN_SOURCE, "no manifest in unread describes Deployment shop/web"),
         ("none", Reason.NOT_FOUND_IN_SOURCE, "no manifest in none describes Deployment shop/web"),
         ("../x", Reason.NOT_FOUND_IN_SOURCE, "the path ../x leads out of the repository"),

@@ -8,13 +8,13 @@ from typing import Any
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
 from gitops_backup.sources.composed.compositions import Composition
+from gitops_backup.sources.composed.words import misfit, without_copy
 from gitops_backup.sources.helm.charts import Chart
 from gitops_backup.sources.helm.inline import InlineValues
 from gitops_backup.sources.helm.texts import How, Text, line_in, says_of
 from gitops_backup.sources.rendered import RenderedImage
 from gitops_backup.sources.rendering import Files
 from gitops_backup.sources.replacements import Refused, Replacement
-from gitops_backup.sources.uncopied import uncopied
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,7 @@ class Words:
 
     def no_copy(self, replacement: Replacement, text: Text, image: RenderedImage) -> Refused:
         """A text also feeds an image without a copy."""
-        what = f"{one_line(image.text)} of {image.workload}, container {one_line(image.container)}"
-        reason, why = uncopied(image.workload)
-        return Refused(replacement, reason, f"{self.place(text)}, also sets {what}, {why}")
+        return without_copy(replacement, image, place=self.place(text))
 
     def not_writable(
         self,
@@ -58,20 +56,17 @@ class Words:
         shown = one_line(image.text)
         if inline is not None:
             return Refused(replacement, Reason.OVERRIDDEN, self._overridden(inline))
-        stray = next((text for text in texts if text in strays), None)
-        if stray is not None:
-            message = f"{self.place(stray)}, is also {strays[stray]}, which must not change"
-            return Refused(replacement, Reason.SHARED_SCALAR, message)
-        if user != image:
-            other = f"{one_line(user.text)} of {user.workload}, container {one_line(user.container)}"
-            message = f"{self.place(texts[-1])}, is also part of {other}, which it does not fit"
-            return Refused(replacement, Reason.SHARED_SCALAR, message)
-        if texts:
-            message = f"{self.place(texts[-1])}, is only a part of {shown}"
-            added = " and ".join(map(one_line, composition.added)) if composition is not None else ""
-            message += f", and the chart itself adds {added}" if added else ""
-            message += f": it cannot become {replacement.new}"
-            return Refused(replacement, Reason.UNSUPPORTED_SOURCE, message)
+        wrong = misfit(
+            replacement,
+            image,
+            composition=composition,
+            strays=strays,
+            user=user,
+            place=self.place,
+            adding="the chart",
+        )
+        if wrong is not None:
+            return wrong
         files = [path for path in self.chart.value_files if self.chart.is_writable(path)]
         if not files and self.chart.own_values is None:
             message = f"{self.source} has no value file in the repository that could say other than {shown}"

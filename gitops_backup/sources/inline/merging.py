@@ -25,7 +25,8 @@ _FIELDS = (
     "apiVersions", "version", "images", "namePrefix", "nameSuffix", "commonLabels", "commonAnnotations",
     "forceCommonLabels", "forceCommonAnnotations", "labelWithoutSelector", "labelIncludeTemplates",
     "replicas", "count", "patches", "components", "ignoreMissingComponents", "recurse", "include",
-    "exclude", "jsonnet", "env", "repoURL", "path", "targetRevision", "chart",
+    "exclude", "jsonnet", "extVars", "tlas", "libs", "code", "env", "repoURL", "path", "targetRevision",
+    "chart",
 )  # fmt: skip
 _NAMES = {name.lower(): name for name in _FIELDS}
 

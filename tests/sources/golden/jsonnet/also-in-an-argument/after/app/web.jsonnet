@@ -1,0 +1,15 @@
+local image = 'bak.example/m/library_nginx:1.25';
+{
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'web' },
+  spec: {
+    selector: { matchLabels: { app: 'web' } },
+    template: {
+      metadata: { labels: { app: 'web' } },
+      spec: {
+        containers: [{ name: 'web', image: image, args: ['--sidecar-image', image] }],
+      },
+    },
+  },
+}

@@ -1,0 +1,1 @@
+(import 'web/deployment.libsonnet') + { _config+:: { name: 'web' } }

@@ -1,0 +1,15 @@
+local prefix = "quay.io\/or\u0067\/";
+{
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'web' },
+  spec: {
+    selector: { matchLabels: { app: 'web' } },
+    template: {
+      metadata: { labels: { app: 'web' } },
+      spec: {
+        containers: [{ name: 'web', image: prefix + "it\u0027s"[0:0] + "web:1" }],
+      },
+    },
+  },
+}

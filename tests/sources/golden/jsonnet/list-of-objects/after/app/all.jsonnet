@@ -1,0 +1,2 @@
+local web = import 'web.libsonnet';
+[web.service, null, web.deployment]

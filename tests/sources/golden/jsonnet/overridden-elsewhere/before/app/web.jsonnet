@@ -1,0 +1,1 @@
+(import '../base/web.libsonnet') + { image:: 'nginx:1.25' }

@@ -1,0 +1,15 @@
+local config = import 'config.libsonnet';
+{
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'web' },
+  spec: {
+    selector: { matchLabels: { app: 'web' } },
+    template: {
+      metadata: { labels: { app: 'web' } },
+      spec: {
+        containers: [{ name: 'web', image: '%s:%s' % [config.image.repository, config.image.tag] }],
+      },
+    },
+  },
+}

@@ -1,0 +1,6 @@
+{
+  image: {
+    repository: 'nginx',
+    tag: '1.25',  // upgraded by a bot
+  },
+}
