@@ -73,6 +73,9 @@ class LocalRenderer:
     def jsonnet(self, files: Files, path: str, options: JsonnetOptions, *, again: bool = False) -> bytes:
         """What the program at a path of these files evaluates to, as JSON. Raises `RenderFailed`."""
         program = self._program("jsonnet")
+        if _GO_JSONNET not in program.version:
+            what = f"expected the jsonnet of go-jsonnet, which Argo CD uses, and it says {program.version}"
+            raise RenderFailed(what, hint="install go-jsonnet, or set where it is")
         return program.render(
             files_for_jsonnet(files, options), lambda root: jsonnet_arguments(root, path, options)
         )
@@ -96,3 +99,6 @@ class LocalRenderer:
                 except ProgramMissing as error:
                     raise RenderFailed(error.message, hint=error.hint) from error
             return self._programs[name]
+
+
+_GO_JSONNET = "(Go implementation)"

@@ -123,7 +123,7 @@ def objects_of_directory(
             programs = _programs(site, listing, known)
             found |= programs.objects(programs.files)
         except UnusableProgram as error:
-            problems.append(error.message)
+            problems.append(str(error))
     for path in listing.manifests:
         content = site.contents.get(path)
         if content is None:

@@ -63,6 +63,15 @@ def test_code_has_the_libraries(jsonnet_renderer: LocalRenderer) -> None:
     assert made(jsonnet_renderer, "std.extVar('x')", options, lib__a="1") == 1
 
 
+def test_another_jsonnet_is_refused(tmp_path: Path) -> None:
+    """That of C++ is a program of the same name; what it makes is not known to be what Argo CD makes."""
+    other = tmp_path / "jsonnet"
+    other.write_text("#!/bin/sh\necho Jsonnet commandline interpreter v0.20.0\n")
+    other.chmod(0o755)
+    with pytest.raises(RenderFailed, match="expected the jsonnet of go-jsonnet"):
+        made(LocalRenderer(jsonnet=other, scratch=tmp_path / "scratch"), "{}")
+
+
 @pytest.mark.parametrize("path", ["{outside}/secret", "{up}{outside}/secret", "../../../outside/secret"])
 def test_nothing_outside_is_read(jsonnet: Path, tmp_path: Path, path: str) -> None:
     """With a root of its own, there is nothing else; without, it must not be given such programs."""

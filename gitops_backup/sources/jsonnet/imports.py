@@ -75,11 +75,14 @@ def imported_by(
 
 def imports_in(content: bytes) -> Iterator[Import]:
     """What a program imports."""
-    if b"import" not in content:
+    last = content.rfind(b"import")
+    if last < 0:
         return
     for literal in literals_in(content):
         if literal.imports:
             yield Import(spelled(content, literal).text, literal.start, literal.imports == "import")
+        if literal.start > last:  # most imports stand at the top
+            return
 
 
 def libraries_of(names: Sequence[str], *, folder: str, root: str, tree: Tree) -> tuple[str, ...]:

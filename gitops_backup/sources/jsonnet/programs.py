@@ -21,8 +21,8 @@ MOST_PROGRAMS = 200
 class UnusableProgram(GitopsBackupError):
     """A program cannot be evaluated; the message names it, or what is in the way."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, reason: Reason, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
         self.reason = reason
 
 
@@ -88,7 +88,7 @@ class Programs:
                 self.known[output] = read_json(output, namespace=self.namespace)
         except (RenderFailed, InvalidRendering) as error:
             message = f"{one_line(path)} cannot be evaluated: {error.message}"
-            raise UnusableProgram(Reason.RENDER_FAILED, message) from error
+            raise UnusableProgram(Reason.RENDER_FAILED, message, hint=error.hint) from error
         return self.known[output]
 
 

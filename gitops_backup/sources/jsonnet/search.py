@@ -49,13 +49,13 @@ def search(files: Files, programs: Iterable[str], names: AbstractSet[str]) -> li
     """The texts in these programs that one of the names, which have no tags, has in it."""
     words = [name.rpartition("/")[2].encode() for name in names]
     words += [name.partition("/")[0].encode() for name in names]
-    found = (
+    found = [
         text
         for path in programs
         if any(word in files[path] for word in words) or b"\\" in files[path]
         for text in _texts(path, files[path], names)
-    )
-    return [text for text, _ in zip(found, range(_MOST), strict=False)]
+    ]
+    return sorted(found, key=lambda text: text.likelihood)[:_MOST]
 
 
 def written(files: Files, names: Mapping[Text, str]) -> Files:
