@@ -50,15 +50,24 @@ def generate(
     if not sets:
         return []
     tree = Tree({path: entry.mode for path, entry in repository.tree(commit).items()})
-    contents = {each.path: manifests[each.path] for each in sets if each.path in manifests}
-    refused: dict[str, str] = {}
-    around = Surroundings(tree=tree, is_here=is_here, contents=contents, refused=refused, clusters=clusters)
+    known: dict[str, bytes] = {}
+    unreadable: dict[str, str] = {}
     found: list[SetMaker] = []
     for each in sets:
+        # its own alone, as what changes in those of others is none of its matter
+        contents = {each.path: manifests[each.path]} if each.path in manifests else {}
+        refused: dict[str, str] = {}
+        around = Surroundings(
+            tree=tree, is_here=is_here, contents=contents, refused=refused, clusters=clusters
+        )
         while (evaluation := evaluate(each, around, renderer=renderer)).unread:
-            files = repository.read(commit, evaluation.unread)
-            contents |= files.contents
-            gone = evaluation.unread - files.contents.keys()
-            refused |= {**dict.fromkeys(gone, "is not there"), **files.refused}
+            wanted = evaluation.unread - known.keys() - unreadable.keys()
+            if wanted:
+                files = repository.read(commit, wanted)
+                known |= files.contents
+                gone = wanted - known.keys()
+                unreadable |= {**dict.fromkeys(gone, "is not there"), **files.refused}
+            contents |= {path: known[path] for path in evaluation.unread & known.keys()}
+            refused |= {path: unreadable[path] for path in evaluation.unread & unreadable.keys()}
         found.append(SetMaker(each, around, renderer, evaluation))
     return found

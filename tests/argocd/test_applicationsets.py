@@ -1,5 +1,6 @@
 """What an ApplicationSet is taken to generate is what a real ApplicationSet controller makes of it."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from gitops_backup.sandbox.api import Json
 from gitops_backup.sandbox.sandbox import Sandbox
 from gitops_backup.sandbox.waiting import until
 from gitops_backup.sources.applicationsets.clusters import LABEL
+from tests.cli.command import command
 from tests.end_to_end.harness import Controller
 from tests.end_to_end.repositories import Repository
 from tests.sources.applicationsets import GOLDEN, REPOSITORY, pruned
@@ -181,6 +183,8 @@ def test_what_a_set_says_ends_on_backups(sandbox: Sandbox, clusters: list[Json],
         until(lambda: _running(sandbox) == wanted, what=what, timeout=_SECONDS_TO_GENERATE)
 
     run("quay.io/of-sets/")
+    assert _foreseen(sandbox, []) == {"env/filed.json:1", "sets/set.yaml:8", "ClustersDiffer"}
+    assert _foreseen(sandbox, clusters) == {"env/filed.json:1", "sets/set.yaml:8", "clusters/dev/web.yaml:2"}
     before = repository.commits()
     with Controller(sandbox, "gitops", folder=tmp_path, argocd_clusters=clusters):
         run(f"{Sandbox.backup_repository}/quay.io_of-sets_")
@@ -202,6 +206,21 @@ def _secret(cluster: Json) -> Json:
         },
         "stringData": {"name": cluster["name"], "server": cluster["server"], "config": "{}"},
     }
+
+
+def _foreseen(sandbox: Sandbox, clusters: list[Json]) -> set[str]:
+    """Where the dry run would write, or why not, with these clusters listed."""
+    answer = command(
+        *("--config", sandbox.settings_file, "report", "--namespace", "of-sets", "--output", "json"),
+        env={
+            "KUBECONFIG": str(sandbox.kubeconfig),
+            "GITOPS_BACKUP_ARGOCD_CLUSTERS": json.dumps(clusters),
+        },
+    )
+    assert answer.code == 0, answer.err
+    found = [use for each in json.loads(answer.out)["workloads"] for use in each["containers"]]
+    places = ((use["place"], use["reason"]) for use in found)
+    return {reason if place is None else f"{place['path']}:{place['line']}" for place, reason in places}
 
 
 def _root(url: str) -> Json:

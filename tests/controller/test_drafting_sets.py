@@ -178,6 +178,34 @@ def test_another_set_that_reads_an_edited_file_holds_the_edit(
     assert sorted(alone.files) == ["env/all.json", "set.yaml"]
 
 
+@pytest.mark.parametrize("why", ["", "it is another"])
+def test_a_set_is_edited_beside_one_that_is_not(branch: MemoryBranch, renderer: Renderer, why: str) -> None:
+    """Which cannot be evaluated, or is not in the cluster as it is here, and reads other files."""
+    other = _SET.replace(b"{name: shop}", b"{name: other}").replace(b"env/*", b"other/*")
+    branch.files["other.yaml"] = other if why else other.replace(b"  - list:", b"  - clusters: {}\n  - list:")
+    branch.files["other/all.json"] = b'{"name": "other", "image": "nginx:1.25"}'
+    own = _family(branch, renderer)
+    sets = [
+        each
+        for path in ("set.yaml", "other.yaml")
+        for each in read_sets(path, branch.files[path], namespace="a")
+    ]
+    both = generate(
+        branch,
+        COMMIT,
+        sets,
+        manifests=branch.files,
+        clusters=None,
+        is_here=lambda *_: True,
+        renderer=renderer,
+    )
+    families = [replace(own, maker=both[0]), Family(both[1], disagreement=why)]
+    parts = [_part(own, "dev", "nginx:1.25"), _part(own, "test", "nginx:1.25")]
+    drafted = draft(branch, COMMIT, parts, renderer=renderer, families=families)
+    assert drafted.left == []
+    assert sorted(drafted.files) == ["env/all.json", "set.yaml"]
+
+
 def test_a_set_that_cannot_be_evaluated_holds_edits_of_what_it_says_alone(renderer: Renderer) -> None:
     """Not those of something else in its file."""
     manifest = _SET.replace(b"  - list:", b"  - clusters: {}\n  - list:")
