@@ -70,11 +70,11 @@ def _offspring(
                 mounts=reading.mounts,
                 renderer=renderer,
             )
+            objects = [each for each in rendered if each.identity.group == GROUP]
+            applications = tuple(_application(each, home) for each in objects if _is(each, "Application"))
+            sets = tuple(own for each in objects for own in _sets(each, source))
         except GitopsBackupError:
             continue
-        objects = [each for each in rendered if each.identity.group == GROUP]
-        applications = tuple(_application(each, home) for each in objects if _is(each, "Application"))
-        sets = tuple(own for each in objects for own in _sets(each, source))
         if applications or sets:
             files = frozenset(path for path in read.paths if not is_mounted(path))
             yield Offspring(source, applications, sets, files)

@@ -333,6 +333,27 @@ def test_what_git_says_already_waits_for_the_parent(
     assert why.startswith("AwaitingSync: main names the backup already")
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "metadata: {name: odd}\nspec: {source: {helm: {parameters: 5}, kustomize: {images: 7}}}",
+        "metadata: {name: odd}\nspec: {sources: {a: 1}, sourceHydrator: [1], source: {helm: {values: 7}}}",
+        "metadata: {name: 5}\nspec: []",
+    ],
+)
+def test_others_that_are_no_proper_applications_do_not_matter(
+    both_renderers: LocalRenderer, odd: str
+) -> None:
+    """What is none stays as it is."""
+    files = _apps(values="image: nginx\n")
+    files["apps/templates/odd.yaml"] = (
+        f"apiVersion: argoproj.io/v1alpha1\nkind: Application\n{odd}\n".encode()
+    )
+    future = foreseen(both_renderers, [root(), live(_with({"values": "image: nginx"}))], {APPS: files})
+    assert obstacles(future) == []
+    assert list(diffs(future)) == [f"{APPS} apps/values.yaml"]
+
+
 def test_a_parents_own_workload_may_have_the_same_image(both_renderers: LocalRenderer) -> None:
     """It becomes the same copy, and the report says so."""
     files = _apps(values="image: nginx\n")

@@ -20,12 +20,17 @@ def _frame_of(application: Object) -> Any:
         if isinstance(helm, dict):
             for field in ("values", "valuesObject"):
                 helm[field] = None
-            for parameter in helm.get("parameters") or ():
+            for parameter in _listed(helm, "parameters"):
                 if isinstance(parameter, dict):
                     parameter["value"] = None
         if isinstance(kustomize, dict):
-            kustomize["images"] = len(kustomize.get("images") or ())
+            kustomize["images"] = len(_listed(kustomize, "images"))
     return frame
+
+
+def _listed(block: dict[str, Any], key: str) -> list[Any]:
+    held = block.get(key)
+    return held if isinstance(held, list) else []
 
 
 def _sources(spec: Any) -> Iterator[dict[str, Any]]:
