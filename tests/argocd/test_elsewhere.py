@@ -69,6 +69,13 @@ _SPREAD: Mapping[str, tuple[Json, bool]] = {
     "chart-file": ({"chart": "web", "targetRevision": "1.x", "helm": {"valueFiles": ["values.yaml"]}}, False),
     "url": ({"chart": "web", "targetRevision": "1.x", "helm": {"valueFiles": ["{url}/v.yaml"]}}, False),
 }
+_DEPENDENCIES: Mapping[str, Json] = {
+    "exact": {"version": "1.0.0"},
+    "tilde": {"version": "~1.2.0"},
+    "any": {"version": ">=1.0.0"},
+    "alias": {"version": "^1.0.0", "alias": "shop"},
+    "gone": {"version": "4.x"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +100,10 @@ def applications(sandbox: Sandbox, charts: ChartRepository) -> Iterator[list[Jso
         git.commit("elsewhere-code", {"chart/Chart.yaml": b"apiVersion: v2\nname: web\nversion: " + version})
         run_git(git.path("elsewhere-code"), "tag", tag, "main")
     sources: dict[str, list[Json]] = {}
+    for name, wanted in _DEPENDENCIES.items():
+        dependency = {"name": "web", "repository": charts.url, **wanted}
+        git.commit("elsewhere-code", _dependent(name, dependency))
+        sources[f"needs-{name}"] = [{"repoURL": code, "path": f"needs/{name}"}]
     for name, revision in _REVISIONS.items():
         chart = {"repoURL": charts.url, "chart": "web", "targetRevision": revision}
         sources[f"version-{name}"] = [{**chart, "helm": {"valueFiles": [_VALUES]}}]
@@ -130,7 +141,12 @@ def report(
 
 
 @pytest.mark.parametrize(
-    "name", [*(f"version-{name}" for name in _REVISIONS), *(f"spread-{n}" for n in _SPREAD)]
+    "name",
+    [
+        *(f"version-{name}" for name in _REVISIONS),
+        *(f"spread-{name}" for name in _SPREAD),
+        *(f"needs-{name}" for name in _DEPENDENCIES),
+    ],
 )
 def test_a_chart_from_elsewhere_is_the_one_that_argo_cd_deploys(
     sandbox: Sandbox, applications: list[Json], report: Mapping[str, Any], name: str
@@ -242,6 +258,14 @@ def test_a_value_file_by_its_url_is_overruled_beside_the_chart(sandbox: Sandbox,
     copy = backup_of(f"{upstream}:1.0.0").rpartition(":")[0]
     assert {yaml.safe_load(each)["helm"]["valuesObject"]["image"] for each in new.values()} == {copy}
     assert {path: content for path, content in sandbox.git.files(name).items() if path in chart} == chart
+
+
+def _dependent(name: str, dependency: Json) -> dict[str, bytes]:
+    """A chart that needs another one, which is not in its folder, and has values for it."""
+    described = {"apiVersion": "v2", "name": name, "version": "0.1.0", "dependencies": [dependency]}
+    values = {dependency.get("alias", "web"): {"image": f"needs-{name}"}}
+    files = {"Chart.yaml": json.dumps(described), "values.yaml": json.dumps(values)}
+    return {f"needs/{name}/{path}": content.encode() for path, content in files.items()}
 
 
 def _images(deployment: Json) -> list[str]:
