@@ -10,7 +10,7 @@ such as its name or its path, is not changed.
 An Application in the cluster is never written to.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -35,7 +35,10 @@ Wanted = tuple[str, Replacement]
 
 _MOST_MARKED = 9_999
 _MOST_ALONE = 50
-"""How many pieces, or replacements, are looked at one by one."""
+"""How many replacements are looked at one by one."""
+
+_MOST_TRIES = 100
+"""How often it is tried which pieces say something else of an Application, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,25 @@ def edit_made(site: MadeSite, wanted: Sequence[Wanted], *, copies: Mapping[Refer
     except GitopsBackupError as error:
         message = f"what {site.maker} generates cannot be shown to change in images alone: {error.message}"
         return MadeResult(refused=_all(wanted, Reason.UNSUPPORTED_SOURCE, message))
+
+
+def harmless(
+    pieces: Sequence[Piece], are_harmless: Callable[[Sequence[Piece]], bool], *, tries: int
+) -> list[Piece]:
+    """The pieces but for those that do harm, each of which is found in halves of halves.
+
+    What is not known to be harmless after so many `tries` is left out.
+    """
+    found: list[Piece] = []
+    left = [list(pieces)] if pieces else []
+    while left and tries:
+        some, tries = left.pop(), tries - 1
+        if are_harmless(some):
+            found += some
+        elif len(some) > 1:
+            half = len(some) // 2
+            left += [some[half:], some[:half]]
+    return found
 
 
 class _Unfit(GitopsBackupError):
@@ -132,10 +154,9 @@ class _Editing:
 
     def _pieces(self, names: set[str]) -> list[Piece]:
         """The texts that come into question, but for those that say something else of an Application, too."""
-        found = self.site.maker.pieces(names)[:_MOST_MARKED]
-        if not found or self._same_frames(found):
-            return found
-        return [piece for piece in found[:_MOST_ALONE] if self._same_frames([piece])]
+        pieces = self.site.maker.pieces(names)[:_MOST_MARKED]
+        found = harmless(pieces, self._same_frames, tries=_MOST_TRIES)
+        return found if found in ([], pieces) or self._same_frames(found) else []
 
     def _same_frames(self, pieces: Sequence[Piece]) -> bool:
         try:
