@@ -167,9 +167,12 @@ def _bare(application: Application) -> Application:
 
 
 def _is_as(one: Application, other: Application) -> bool:
-    """Whether two are of one name, and say the same, as far as that decides what is rendered."""
-    same = one.instance == other.instance and one.destination_namespace == other.destination_namespace
-    return same and not differing_sources(one.sources, other.sources)
+    """Whether two are of one name, and say the same, as far as that decides what is deployed, and where."""
+    return _where(one) == _where(other) and not differing_sources(one.sources, other.sources)
+
+
+def _where(each: Application) -> tuple[str, ...]:
+    return each.instance, each.destination_server, each.destination_cluster, each.destination_namespace
 
 
 def _is_same(one: ApplicationSet, other: ApplicationSet) -> bool:

@@ -66,6 +66,10 @@ def _names(found: Discovery) -> list[tuple[str, list[str]]]:
     ]
 
 
+def _elsewhere(said: dict[str, Any]) -> dict[str, Any]:
+    return {**said, "spec": {**said["spec"], "destination": {"name": "prod"}}}
+
+
 _HOME = frozenset({"argocd"})
 _ROOT, _WEB = _manifest("root", "apps"), _manifest("web", "web")
 
@@ -85,8 +89,9 @@ def test_what_is_rendered_is_found_level_by_level() -> None:
         (_WEB, [("argocd/root", []), ("argocd/web", [])]),
         (_manifest("web", "web", image="nginx"), [("argocd/root", []), ("argocd/web", ["root"])]),
         (_manifest("dev-web", "web"), [("argocd/root", []), ("argocd/dev-web", ["root"])]),
+        (_elsewhere(_WEB), [("argocd/root", []), ("argocd/web", ["root"])]),
     ],
-    ids=["as it is", "patched", "renamed"],
+    ids=["as it is", "patched", "renamed", "for another cluster"],
 )
 def test_a_file_counts_where_it_comes_out_as_it_is_written(
     made: dict[str, Any], names: list[tuple[str, list[str]]]
