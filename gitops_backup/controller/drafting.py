@@ -5,6 +5,7 @@ The controller pushes a draft, the dry run prints it.
 
 import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -36,6 +37,7 @@ from gitops_backup.controller.waiting import awaited
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.applications import Application
+from gitops_backup.sources.composed.solutions import name_of
 from gitops_backup.sources.mounts import Mounts
 from gitops_backup.sources.rendered import Difference, differences, read_manifests
 from gitops_backup.sources.rendering import Renderer
@@ -419,7 +421,17 @@ class _Editing:
         edited = self._edited_before | self._contents.edits.keys()
         if not done or (edited.isdisjoint(read.paths) and self._now.tree is self._before.tree):
             return ()
-        return self._shaping.edit(read.subject, done, self._before).replaced
+        alone = self._shaping.edit(read.subject, done, self._before).replaced
+        return [each if each.path in edited else self._where_it_is(each, read, edited) for each in alone]
+
+    def _where_it_is(self, replaced: Replaced, read: Read, edited: AbstractSet[str]) -> Replaced:
+        """What would be edited elsewhere, but for an edit of these files that does it, too: at its place."""
+        name = name_of(replaced.replacement.new).encode()
+        paths = sorted(edited & read.paths) or sorted(edited)
+        path = next((each for each in paths if name in self._contents[each]), paths[0])
+        lines = self._contents[path].split(b"\n")
+        line = next((number for number, line in enumerate(lines, 1) if name in line), 1)
+        return replace(replaced, path=path, line=line)
 
 
 def _elsewhere(refusal: Refused) -> bool:

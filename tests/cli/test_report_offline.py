@@ -603,6 +603,22 @@ def test_a_chart_from_elsewhere_is_downloaded_where_that_is_allowed(
     assert "problems" not in answer.err
 
 
+def test_an_overlay_that_follows_its_base_is_changed_where_that_is(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """The base is deployed by itself, too; by then there is nothing to add to the overlay."""
+    files = {
+        "base.yaml": application("base", "base"),
+        "web.yaml": application("web", "overlays/web"),
+        "base/web.yaml": _BASE,
+        "base/kustomization.yaml": b"resources: [web.yaml]\n",
+        "overlays/web/kustomization.yaml": b"resources: [../../base]\n",
+    }
+    rows = _rows(_report(environment, work_tree(tmp_path / "tree", files), "--diff"))
+    assert set(rows.values()) == {"Commit to [1] base/kustomization.yaml:4"}
+    assert rows.keys() == {"base/web main", "web/web main"}
+
+
 def test_what_a_chart_depends_on_is_downloaded_where_that_is_allowed(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
