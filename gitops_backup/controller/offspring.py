@@ -17,6 +17,8 @@ from gitops_backup.sources.applicationsets.sets import ApplicationSet, read_sets
 from gitops_backup.sources.content import decoded
 from gitops_backup.sources.descent import Offspring
 from gitops_backup.sources.inline.manifests import GROUP
+from gitops_backup.sources.kinds import SourceKind, kind_of_source
+from gitops_backup.sources.layouts import layout_of
 from gitops_backup.sources.mounts import is_mounted
 from gitops_backup.sources.names import is_name
 from gitops_backup.sources.places import Place
@@ -76,8 +78,21 @@ def _offspring(
         except GitopsBackupError:
             continue
         if applications or sets:
-            files = frozenset(path for path in read.paths if not is_mounted(path))
-            yield Offspring(source, applications, sets, files)
+            yield Offspring(source, applications, sets, _made_of(reading, read.paths, application, source))
+
+
+def _made_of(
+    reading: Reading, paths: frozenset[str], application: Application, source: Source
+) -> frozenset[str]:
+    """The files whose objects are rendered: of a chart the templates, whatever else lies in its folder."""
+    layout = layout_of(application, source, reading.mounts)
+    here = frozenset(path for path in paths if not is_mounted(path))
+    if layout is None:
+        return here
+    kind = kind_of_source(application, source, folder=layout.folder, tree=reading.tree)
+    if kind == SourceKind.KUSTOMIZE:
+        return here
+    return frozenset(path for path in here if "templates" in path.split("/")[:-1])
 
 
 def _may_render(reading: Reading, paths: frozenset[str], source: Source) -> bool:

@@ -19,7 +19,7 @@ DEEPEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Offspring:
-    """What a source of an Application renders of these two kinds, and the files that it is rendered from."""
+    """What a source of an Application renders of these two kinds, and the files whose objects it renders."""
 
     source: Source
     applications: tuple[Application, ...]

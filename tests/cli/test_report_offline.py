@@ -857,10 +857,16 @@ spec:
 
 def test_applications_that_others_render_are_planned_for(environment: dict[str, str], tmp_path: Path) -> None:
     """Templates are no files that cannot be read then; what they say of images is changed in the values."""
-    files = {**_APPS, "apps/templates/web.yaml": application("own", "plain"), "plain/api.yaml": _BASE}
+    files = {
+        **_APPS,
+        "apps/templates/web.yaml": application("own", "plain"),
+        "plain/api.yaml": _BASE,
+        "apps/beside.yaml": application("beside", "plain"),
+    }
     answer = _report(environment, work_tree(tmp_path / "tree", files))
     assert answer.err == ""
     assert _rows(answer) == {
+        "beside/web main": "Commit to [1] plain/api.yaml:10",
         "own/web main": "Commit to [1] plain/api.yaml:10",
         "web/tool main": "Commit to [1] apps/values.yaml:3",
     }
