@@ -37,7 +37,7 @@ from gitops_backup.sources.applications import (
     normalised,
     writable_branch,
 )
-from gitops_backup.sources.descent import Offspring, descend
+from gitops_backup.sources.descent import DEEPEST, Offspring, descend
 from gitops_backup.sources.discovery import (
     EXTENSIONS,
     Discovery,
@@ -288,6 +288,8 @@ def _notes(found: Discovery, *, clusters_are_listed: bool) -> Iterator[str]:
         yield f"no Secrets of clusters found, and none in argocd_clusters, {only}"
     if found.outside:
         yield f"{count(found.outside, 'Application')} in namespaces where Argo CD does not look left out"
+    if found.unfollowed:
+        yield f"what {_listed(found.unfollowed)} may render, {DEEPEST} Applications deep, left out"
     if found.unreadable:
         yield f"no Application can be read from {_listed(found.unreadable)}"
 

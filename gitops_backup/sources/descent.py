@@ -53,7 +53,9 @@ def descend(
         came = [own for each in fresh for own in known[each]]
         level = [each for own in came for each in own.applications if each.namespace in namespaces]
         new_sets = [each for own in came for each in own.sets if each not in sets]
-    return _Descent(found, known, namespaces).result() if any(known.values()) else found
+    unfollowed = tuple(each.name for each in dict.fromkeys(level) if each not in known)
+    result = _Descent(found, known, namespaces).result() if any(known.values()) else found
+    return replace(result, unfollowed=unfollowed)
 
 
 class _Descent:

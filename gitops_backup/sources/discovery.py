@@ -29,7 +29,8 @@ class Discovery:
     """What was found: Applications and ApplicationSets in the order of their files, and clusters.
 
     `outside` is how many Applications and sets are in namespaces where Argo CD does not look; `unreadable`
-    says what is wrong with files that seem to have an Application in them. `home` is where Argo CD runs.
+    says what is wrong with files that seem to have an Application in them. `home` is where Argo CD runs. Of
+    Applications that are `unfollowed`, nobody has looked at what they render.
     """
 
     applications: tuple[Application, ...]
@@ -38,6 +39,7 @@ class Discovery:
     home: str
     outside: int
     unreadable: tuple[str, ...]
+    unfollowed: tuple[str, ...] = ()
 
     def of_other_files(self) -> Self:
         """The same where the files are none of the repository that is looked at."""

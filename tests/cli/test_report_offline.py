@@ -953,6 +953,8 @@ spec:
         "chain/Chart.yaml": _FILES["chart/Chart.yaml"],
         "chain/templates/next.yaml": chain,
     }
-    report = _json(environment, work_tree(tmp_path / "tree", files))
+    answer = _report(environment, work_tree(tmp_path / "tree", files), "-o", "json")
+    assert answer.err == "what aaaaaaaachain may render, 8 Applications deep, left out\n"
+    report = json.loads(answer.out)
     assert [each["application"] for each in report["workloads"]] == ["argocd/set-plain"]
     assert report["problems"] == []

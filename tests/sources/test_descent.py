@@ -153,11 +153,12 @@ def test_loops_and_chains_end() -> None:
     """One that renders itself is looked at once more at most; one that never ends is cut."""
     found, looked_at = _descended({"root.yaml": _ROOT}, {"apps": ([_ROOT, _WEB], ["root.yaml"])})
     assert _names(found) == [("argocd/root", []), ("argocd/web", ["root", "root"])]
-    assert looked_at == ["root", "root", "web"]
+    assert (looked_at, found.unfollowed) == (["root", "root", "web"], ())
     chain = {f"a{n}": ([_manifest(f"a{n + 1}", f"a{n + 1}")], ()) for n in range(100)}
     found, looked_at = _descended({"root.yaml": _manifest("a0", "a0")}, chain)
     assert len(looked_at) == DEEPEST
     assert len(found.applications) == DEEPEST + 1
+    assert found.unfollowed == (f"a{DEEPEST}",)
 
 
 def test_what_is_where_argo_cd_does_not_look_is_counted() -> None:
