@@ -619,6 +619,34 @@ def test_an_overlay_that_follows_its_base_is_changed_where_that_is(
     assert rows.keys() == {"base/web main", "web/web main"}
 
 
+def test_a_value_file_that_is_shared_gets_a_key_where_that_is_right_for_all(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """One chart for several clusters is; beside another chart that knows the key, it is not."""
+    template = deployment("tool", "{{ .Values.image }}:1.0")
+    with FaultyServer() as server:
+        charts = ChartRepository(server, "1.0.0", template=template)
+        helm = {"valueFiles": ["$values/env/all.yaml"]}
+        chart = {"repoURL": charts.url, "chart": "web", "targetRevision": "1.x", "helm": helm}
+        files = {"env/all.yaml": b"replicas: 1\n"}
+        for name in ("dev", "prod"):
+            manifest = json.loads(application(name, ""))
+            manifest["spec"]["sources"] = [chart, {"repoURL": URL, "ref": "values"}]
+            files[f"{name}.yaml"] = json.dumps(manifest).encode()
+        other = {
+            "other.yaml": application("other", "other", helm={"valueFiles": ["../env/all.yaml"]}),
+            "other/Chart.yaml": _FILES["chart/Chart.yaml"],
+            "other/values.yaml": b"image: redis\n",
+            "other/templates/tool.yaml": template,
+        }
+        allowed = {**environment, "GITOPS_BACKUP_DOWNLOAD_PREFIXES": charts.url}
+        rows = _rows(_report(allowed, work_tree(tmp_path / "alike", files)))
+        assert set(rows.values()) == {"Commit to [1] env/all.yaml:2"}
+        rows = _rows(_report(allowed, work_tree(tmp_path / "other", files | other)))
+    assert rows["dev/tool main"] == rows["prod/tool main"] == "Blocked: ProofFailed"
+    assert rows["other/tool main"] == "Commit to [1] other/values.yaml:1"
+
+
 def test_what_a_chart_depends_on_is_downloaded_where_that_is_allowed(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

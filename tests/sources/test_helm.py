@@ -170,7 +170,7 @@ def test_a_values_file_that_only_archives_could_give_is_missed(helm_renderer: Lo
     assert (
         message
         == "the chart in app has no value file in the repository that could say other than nginx:1.25: "
-        "name one in helm.valueFiles of the Application"
+        "add a values.yaml to it, or name one in helm.valueFiles of the Application"
     )
     result = edit(helm_renderer, application(), {**umbrella, "app/values.yaml": b"a: b\n"}, [DUE])
     assert result.edits == {

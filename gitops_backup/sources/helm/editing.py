@@ -43,8 +43,8 @@ def edit_chart(
     """What is to change in a chart and its values for these replacements.
 
     `options` are the Application's own. The site has the files that `files_of_chart` names, and `copies` the
-    reference of each source's verified copy. Value files that are `shared` with other Applications get no
-    keys that they do not have.
+    reference of each source's verified copy. Value files that are `shared` with other Applications get
+    keys that they do not have only where there is no other place for these.
 
     Of `images` in the result, those are listed that change.
     """

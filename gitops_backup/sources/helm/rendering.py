@@ -22,7 +22,7 @@ from gitops_backup.sources.rendering import Files, HelmOptions, Renderer, Render
 class ChartRendering:
     """The chart, the Application's own values of it, and the namespace that it deploys to.
 
-    `shared` are value files that no keys are added to; `known` is what was read of renderings before.
+    `shared` are value files that keys are added to last; `known` is what was read of renderings before.
     """
 
     chart: Chart

@@ -35,8 +35,8 @@ _LONGEST = 1000
 class Search:
     """Looks for texts in a chart and its values.
 
-    `names` are the names of images, without tags and digests. To value files that are `shared`, no keys are
-    added.
+    `names` are the names of images, without tags and digests. To value files that are `shared`, keys are
+    added only where there is no other place for them.
     """
 
     def __init__(
@@ -47,13 +47,10 @@ class Search:
         self._names = names
         self._contents = {path: says_of(path, chart.files[path]) for path in chart.value_files}
         self._sealed = {path for path, content in self._contents.items() if _is_sealed(content)}
-        apart = [
-            path
-            for path in self._contents
-            if path not in shared and path not in self._sealed and chart.is_writable(path)
-        ]
+        open_files = [p for p in self._contents if p not in self._sealed and chart.is_writable(p)]
+        apart = [path for path in open_files if path not in shared]
         own = chart.own_values or (INLINE if inline.takes_keys else None)
-        self._target = apart[-1] if apart else own
+        self._target = apart[-1] if apart else own or next(reversed(open_files), None)
 
     def texts(self, images: AbstractSet[str]) -> list[Text]:
         """The texts that one of the names has in it, and lines of templates and of blocks of text among

@@ -70,7 +70,11 @@ class Words:
         files = [path for path in self.chart.value_files if self.chart.is_writable(path)]
         if not files and self.chart.own_values is None:
             message = f"{self.source} has no value file in the repository that could say other than {shown}"
-            message += ": name one in helm.valueFiles of the Application"
+            there = self.chart.is_writable(self.chart.folder)
+            message += (
+                f": {'add a values.yaml to it, or ' if there else ''}name one in helm.valueFiles of the"
+            )
+            message += " Application"
             return Refused(replacement, Reason.UNSUPPORTED_SOURCE, message)
         if self._comes_from_elsewhere(image):
             sets = f"a value file that {self.source} has from elsewhere sets {shown}"
