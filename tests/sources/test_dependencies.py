@@ -7,6 +7,7 @@ from gitops_backup.sources.layouts import Layout
 from gitops_backup.sources.mounts import folder_for
 from gitops_backup.sources.places import Place, PlaceKind
 from gitops_backup.sources.trees import Tree
+from tests.downloads.repository import archive
 
 CHARTS = "https://charts.example"
 
@@ -50,6 +51,16 @@ def test_what_is_in_the_folder_for_charts_is_not_from_elsewhere(path: str, missi
     """Whether as a folder or as an archive, of whatever version."""
     files = {"app/Chart.yaml": listed(f"web 1.0.0 {CHARTS}"), path: b""}
     assert bool(places(files)) == missing
+
+
+def test_a_chart_is_known_by_its_own_name() -> None:
+    """Which its folder, or its archive, need not have."""
+    files = {"app/Chart.yaml": listed(f"web 1.0.0 {CHARTS}", f"db 1.0.0 {CHARTS}")}
+    files["app/charts/ours/Chart.yaml"] = b"name: web\n"
+    files["app/charts/db.tgz"] = archive({"Chart.yaml": b"name: db\n"}, name="db")
+    assert places(files) == []
+    del files["app/charts/db.tgz"]
+    assert places(files) == [("db", "1.0.0", CHARTS)]
 
 
 @pytest.mark.parametrize("repository", ["@team", "alias:team", "''", "file:///web", "ftp://a.example"])

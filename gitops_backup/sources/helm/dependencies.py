@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from gitops_backup.sources.content import KeyIsNoText, content_of
 from gitops_backup.sources.documents import File, InvalidManifest
+from gitops_backup.sources.helm.archives import files_of_archive
 from gitops_backup.sources.layouts import Layout
 from gitops_backup.sources.mounts import folder_for
 from gitops_backup.sources.places import Place, PlaceKind, is_url
@@ -66,8 +67,11 @@ def name_of_chart(folder: str, files: Files) -> str:
 
 
 def _missing(layout: Layout, tree: Tree, contents: Files) -> list[Dependency]:
-    everything = dependencies_of(layout.folder, contents)
-    return [e for e in everything if _is_name(e.name) and not _is_vendored(layout.folder, e.name, tree)]
+    folder = layout.folder
+    named = [each for each in dependencies_of(folder, contents) if _is_name(each.name)]
+    missing = [each for each in named if not _is_vendored(folder, each.name, tree)]
+    found = _names_in(posixpath.join(folder, "charts"), tree, contents) if missing else frozenset()
+    return [each for each in missing if each.name not in found]
 
 
 def _place(dependency: Dependency) -> Place | None:
@@ -95,6 +99,18 @@ def _is_vendored(folder: str, name: str, tree: Tree) -> bool:
     archive = re.compile(rf"{re.escape(name)}-v?[0-9][^/]*\.tgz")
     inside = (entry.path[len(charts) + 1 :] for entry in tree.under(charts, recurse=True))
     return any(path.startswith(f"{name}/") or archive.fullmatch(path) for path in inside)
+
+
+def _names_in(charts: str, tree: Tree, contents: Files) -> frozenset[str]:
+    """What the charts in a folder call themselves, whatever their folders and archives are called."""
+    found: set[str] = set()
+    for entry in tree.under(charts, recurse=True):
+        inner = entry.path[len(charts) + 1 :]
+        if inner.endswith(".tgz") and "/" not in inner and entry.path in contents:
+            found.add(name_of_chart("", files_of_archive(contents[entry.path])))
+        elif inner.count("/") == 1 and inner.endswith("/Chart.yaml"):
+            found.add(name_of_chart(posixpath.dirname(entry.path), contents))
+    return frozenset(found)
 
 
 def _listed(path: str, files: Files) -> list[Dependency]:
