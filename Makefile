@@ -76,7 +76,7 @@ test: $(INSTALLED) ## Run every test but those of test-argocd, on real servers (
 	@$(VENV)/bin/pytest $(ARGS)
 
 .PHONY: fuzz
-fuzz: $(INSTALLED) ## Edit generated kustomizations, charts and files, 500 new ones in each of ROUNDS
+fuzz: $(INSTALLED) ## Edit generated kustomizations, charts, programs and files, over 500 new ones in each of ROUNDS
 	@for round in $$(seq $(ROUNDS)); do echo "round $$round of $(ROUNDS)"; \
 		$(VENV)/bin/pytest --quiet --hypothesis-profile=fuzz tests/sources/test_*generated.py $(ARGS); done
 
