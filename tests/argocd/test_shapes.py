@@ -22,6 +22,8 @@ _IMAGES = (
     "quay.io/shapes/plain-init",
     "ghcr.io/shapes/recursive",
     "shapes/recursive-agent",
+    "quay.io/shapes/program",
+    "shapes/program-agent",
     "shapes/web",
     "quay.io/shapes/log",
     "ghcr.io/shapes/renamed",

@@ -69,6 +69,10 @@ def edit_programs(
     )
 
 
+_MOST_ALONE = 30
+"""How many texts are tried one by one where all together have a program fail."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Editing:
     programs: Programs
@@ -80,33 +84,44 @@ class _Editing:
         before: Sequence[Rendered],
         copies: Mapping[Reference, str],
     ) -> Plan[Text]:
-        """Which texts to change: the likely ones, or else all of them, or those that are references."""
+        """Which texts to change: the likely ones, and where these do not suffice, of all of them."""
         if not due:
             return Plan()
         targets = targets_of(images_of(before), copies)
         names = {name_of(image.text) for image in targets}
         texts = search(self.programs.files, self.programs.evaluated, names)
-        best: Plan[Text] | None = None
-        for least in (Likelihood.CALLED_SO, Likelihood.ALIKE, Likelihood.REFERENCE):
-            plan = self._plan(due, [text for text in texts if text.likelihood <= least], before, targets)
-            best = plan if best is None or len(plan.solved) > len(best.solved) else best
-            if not plan.refused:
-                break
-        return best or Plan()
+        likely = [text for text in texts if text.likelihood < Likelihood.ALIKE]
+        plan = solutions(due, findings=self._findings(likely, before, targets), targets=targets, words=self)
+        if not plan.refused or len(texts) == len(likely):
+            return plan
+        other = solutions(due, findings=self._findings(texts, before, targets), targets=targets, words=self)
+        return other if len(other.solved) > len(plan.solved) else plan
 
-    def _plan(
-        self,
-        due: Mapping[Replacement, RenderedImage],
-        texts: Sequence[Text],
-        before: Sequence[Rendered],
-        targets: Mapping[RenderedImage, str],
-    ) -> Plan[Text]:
+    def _findings(
+        self, texts: Sequence[Text], before: Sequence[Rendered], targets: Mapping[RenderedImage, str]
+    ) -> Findings[Text]:
+        """Where texts come out; those with which no program can be evaluated are left out, or taken alone."""
         contents = self.programs.files.values()
         try:
-            findings = find(texts, contents=contents, before=before, tried=self._tried)
-        except Unwritten:  # a program that takes no other images: what alone has the name may do
-            findings = Findings(_spelled(texts, targets))
-        return solutions(due, findings=findings, targets=targets, words=self)
+            return find(texts, contents=contents, before=before, tried=self._tried)
+        except Unwritten:
+            sound = [text for text in texts if text.likelihood == Likelihood.REFERENCE]
+        if len(texts) <= _MOST_ALONE:
+            sound = [text for text in texts if self._stands(text)]
+        try:
+            found = find(sound, contents=contents, before=before, tried=self._tried)
+        except Unwritten:
+            return Findings(_spelled(texts, targets))
+        made = {image: each for image, each in found.compositions.items() if each.segments}
+        return Findings({**_spelled(texts, targets), **made}, found.strays)
+
+    def _stands(self, text: Text) -> bool:
+        """Whether the programs can be evaluated with another text in its place."""
+        try:
+            self._tried({text: f"{text.name}0"})
+        except Unwritten:
+            return False
+        return True
 
     def changed(self, names: Mapping[Text, str]) -> Changed[Text]:
         """The programs with other names. Raises `Unwritten`."""
