@@ -2,7 +2,7 @@
 
 It is done as with charts (see `helm.editing`): the programs are evaluated as they are, then with a mark in
 every string that may be part of an image's name, then with the edits, which have to make images their copies
-and change nothing else. A string is written in any file that is evaluated, with its quotes as they are; what
+and change nothing else. A string is written in any file that is imported, with its quotes as they are; what
 the Application gives to its programs is not written.
 """
 

@@ -2,13 +2,14 @@
 
 Which of them are is found out by evaluating (see `composed`). What comes into question is what a string
 begins with, or a line of a text of several lines does, behind a key: a name, or a part of one that a format
-or another string goes on with.
+or another string goes on with. A file that is imported as a text is one, too.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from enum import IntEnum
+from itertools import accumulate
 from typing import NamedTuple
 
 from gitops_backup.sources.edits import Span, Splice, apply
@@ -46,7 +47,8 @@ class Text(NamedTuple):
 
 
 def search(files: Files, programs: Iterable[str], names: AbstractSet[str]) -> list[Text]:
-    """The texts in these programs that one of the names, which have no tags, has in it."""
+    """The texts that one of the names, which have no tags, has in it: in programs and what they import."""
+    programs = list(programs)
     words = [name.rpartition("/")[2].encode() for name in names]
     words += [name.partition("/")[0].encode() for name in names]
     found = [
@@ -55,6 +57,9 @@ def search(files: Files, programs: Iterable[str], names: AbstractSet[str]) -> li
         if any(word in files[path] for word in words) or b"\\" in files[path]
         for text in _texts(path, files[path], names)
     ]
+    for path in sorted(files.keys() - set(programs)):
+        if any(word in files[path] for word in words) and len(files[path]) <= _LONGEST:
+            found += _in(path, _as_it_is(files[path]), names)
     return sorted(found, key=lambda text: text.likelihood)[:_MOST]
 
 
@@ -79,6 +84,15 @@ def _texts(path: str, content: bytes, names: AbstractSet[str]) -> Iterator[Text]
             if text.likelihood == Likelihood.ALIKE and _is_called_so(content, literal):
                 text = text._replace(likelihood=Likelihood.CALLED_SO)
             yield text
+
+
+def _as_it_is(content: bytes) -> Spelling:
+    """A file that is a string as a whole; one that is no text says nothing."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return Spelling("", (0,))
+    return Spelling(text, (0, *accumulate(len(letter.encode()) for letter in text)))
 
 
 def _in(path: str, spelling: Spelling, names: AbstractSet[str]) -> Iterator[Text]:

@@ -1,0 +1,2 @@
+local web = std.parseYaml(importstr 'files/web.yaml');
+web { metadata+: { labels: { made: 'by jsonnet' } } }
