@@ -41,6 +41,16 @@ SOLVED = {
         {"web": "bak.example/m/istio_pilot"},
         {"hub": "bak.example/m", "image": "istio_pilot"},
     ),
+    "with a slash in front": (
+        {"web": composed("host=quay.io", "web=/acme/web")},
+        {"web": "bak.example/m/quay.io_acme_web"},
+        {"host": "bak.example", "web": "/m/quay.io_acme_web"},
+    ),
+    "side by side": (
+        {"web": composed("web=quay.io/acme/web", "suffix=-debug")},
+        {"web": "bak.example/m/quay.io_acme_web-debug"},
+        {"web": "bak.example/m/quay.io_acme_web"},
+    ),
     "with a slash where there was none": (
         {"web": composed("hub=docker.io/istio", "/", "image=pilot")},
         {"web": "bak.example/istio_pilot"},
@@ -86,6 +96,7 @@ def test_the_fewest_pieces_are_changed(
         ({"web": composed(*(f"p{number}=x" for number in range(200)))}, {"web": "y" * 255}, ""),
         ({"web": composed("a=nginx"), "b": composed("docker.io/", "a=nginx")}, {"web": FLAT, "b": FLAT}, ""),
         ({"web": composed("h=x", "/", "o=y", "/", "n=z")}, {"web": "bak.example/x_y_z"}, "n"),
+        ({"web": composed("a=quay.io/acme/we", "b=b")}, {"web": "bak.example/m/x"}, ""),
     ],
 )
 def test_what_does_not_fit_is_refused(

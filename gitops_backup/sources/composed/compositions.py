@@ -9,7 +9,7 @@ it, perhaps by changing other pieces of it, and so on.
 import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Generic, TypeVar
 
 from gitops_backup.errors import GitopsBackupError
@@ -137,10 +137,21 @@ def _spellings(
         return
     for count in range(min(len(free), _MOST_CHANGED) + 1):
         for chosen in combinations(free, count):
+            if _run_together(composition, chosen):
+                continue
             for alike in (True, False):
                 match = re.fullmatch(_pattern(composition, changed, chosen, alike=alike), target)
                 if match:
                     yield {**changed, **{piece: match[f"p{n}"] for n, piece in enumerate(chosen)}}
+
+
+def _run_together(composition: Composition[Piece], chosen: Sequence[Piece]) -> bool:
+    """Whether two of these pieces stand side by side with no slash between, so that any split would do."""
+    return any(
+        first.piece in chosen and second.piece in chosen and first.end == second.start
+        for first, second in pairwise(composition.segments)
+        if composition.name[second.start] != "/"
+    )
 
 
 def _pattern(
@@ -159,6 +170,7 @@ def _pattern(
         else:
             # the shortest for the first: a host has no slash, and what comes behind it may
             group = "[^/]+" if alike and "/" not in old else "[^/](?:.*?[^/])??"
+            group = f"/{group}" if old.startswith("/") else group
             parts.append(f"(?P<p{chosen.index(segment.piece)}>{group})")
             met.add(segment.piece)
         at = segment.end
