@@ -198,16 +198,16 @@ def _schemas(outside: Outside) -> Iterator[Trap]:
 
 
 def _dependencies(outside: Outside) -> Iterator[Trap]:
-    for name, repository in (
-        ("on a server", outside.url),
-        ("in a registry", f"oci://127.0.0.1:{outside.port}/charts"),
-        ("on this machine", f"file://{outside.file.parent}"),
-        ("above the repository", f"file://../../../../..{outside.file.parent}"),
+    for name, repository, reason in (
+        ("on a server", outside.url, "UnsupportedSource"),
+        ("in a registry", f"oci://127.0.0.1:{outside.port}/charts", "UnsupportedSource"),
+        ("on this machine", f"file://{outside.file.parent}", "RenderFailed"),
+        ("above the repository", f"file://../../../../..{outside.file.parent}", "RenderFailed"),
     ):
         yield Trap(
             f"a dependency {name}",
             {**CHART, "app/Chart.yaml": CHART["app/Chart.yaml"] + _DEPENDENCY.format(repository)},
-            "RenderFailed",
+            reason,
             "sub",
         )
 
