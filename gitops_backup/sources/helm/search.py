@@ -49,8 +49,8 @@ class Search:
         self._sealed = {path for path, content in self._contents.items() if _is_sealed(content)}
         open_files = [p for p in self._contents if p not in self._sealed and chart.is_writable(p)]
         apart = [path for path in open_files if path not in shared]
-        own = chart.own_values or (INLINE if inline.takes_keys else None)
-        self._target = apart[-1] if apart else own or next(reversed(open_files), None)
+        own = [chart.own_values] if chart.own_values else [INLINE] if inline.takes_keys else []
+        self._target = next(iter([*reversed(apart), *own, *reversed(open_files)]), None)
 
     def texts(self, images: AbstractSet[str]) -> list[Text]:
         """The texts that one of the names has in it, and lines of templates and of blocks of text among
