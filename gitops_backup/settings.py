@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from gitops_backup.domain.images import InvalidReference
-from gitops_backup.domain.naming import Naming, Prefix
+from gitops_backup.domain.naming import Naming, Prefix, Shape
 from gitops_backup.domain.policy import THIS_CLUSTER, Mode, Policy, Unmanaged
 from gitops_backup.domain.pull_requests import ForgeKind, WriteMode
 from gitops_backup.domain.urls import UrlPrefix
@@ -143,6 +143,8 @@ class Settings(BaseModel):
     """What may be written: `report` nothing, `gitops` commits, `direct` patches; `run` needs one."""
     backup_repository: BackupPrefixText | None = None
     """The prefix below which all backups lie, for example `docker.io/acme`."""
+    backup_names: Shape = Shape.FLAT
+    """How backups are named there: `flat` as `library_nginx`, `nested` as `docker.io/library/nginx`."""
     backup_repository_username: str | None = None
     """The user name for the backup registry."""
     backup_repository_password: SecretStr | None = None
@@ -244,9 +246,13 @@ class Settings(BaseModel):
                 f"with argocd_kubeconfig, {' and '.join(THIS_CLUSTER)} are another cluster than this one",
                 hint="set argocd_destinations to what Argo CD calls this cluster",
             )
+        try:
+            naming = Naming.below(self.backup_repository, self.backup_names)
+        except InvalidReference as error:
+            raise UsageError(error.message, hint=error.hint) from error
         return Policy(
             mode=mode,
-            naming=Naming.below(self.backup_repository),
+            naming=naming,
             backup_namespace=self.backup_namespace,
             restricted_namespaces=frozenset({*self.restricted_namespaces, self.backup_namespace}),
             argocd_namespaces=frozenset(self.argocd_namespaces),

@@ -184,6 +184,7 @@ WRONG: dict[str, list[Any]] = {
         [],
         "p" * 201,
     ],
+    "backup_names": ["", "deep", 1, None, []],
     "backup_repository_username": [5, []],
     "backup_repository_password": [5, {}],
     "backup_credentials": [5, []],

@@ -1,5 +1,7 @@
 """`gitops-backup name`: what an image's backup and its ImageBackup are called."""
 
+from typing import Any
+
 import click
 
 from gitops_backup.cli.context import Globals
@@ -14,13 +16,11 @@ from gitops_backup.report.columns import columns
 @click.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option("--no-headers", is_flag=True, help="Leave out the headings, for scripts.")
-@settings_options("backup_repository")
+@settings_options("backup_repository", "backup_names")
 @click.pass_obj
-def name(
-    options: Globals, /, images: tuple[str, ...], no_headers: bool, backup_repository: str | None
-) -> None:
+def name(options: Globals, /, images: tuple[str, ...], no_headers: bool, **flags: Any) -> None:
     """Print the name of each image's backup, and of its ImageBackup, a line each."""
-    naming = options.settings({"backup_repository": backup_repository}).policy(mode=Mode.REPORT).naming
+    naming = options.settings(flags).policy(mode=Mode.REPORT).naming
     rows = []
     for text in images:
         try:

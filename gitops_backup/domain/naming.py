@@ -1,15 +1,22 @@
 """Names: of an image's backup, of the ImageBackup that stands for it, and the way back.
 
-Every backup lies flat below one prefix, because Docker Hub knows no deeper paths. The mapping is injective,
-and what it makes tells its source again:
+Every backup lies below one prefix: flat, because Docker Hub knows no deeper paths, or nested, for registries
+that do. Both mappings are injective, and what they make tells its source again.
+
+Flat names (`Shape.FLAT`):
 
 - An image of Docker Hub with two components, the first without `_` and `.`, keeps the short form that users
   of the earlier system know: `nginx:1.25` becomes `library_nginx:1.25`.
 - Everything else begins with its registry. `/` becomes `_`, and a `_` within a component becomes `__`, so
   that `ghcr.io/a/b_c` is `ghcr.io_a_b__c`. The first part of this form always has a dot and that of the
   short form never has one; a port is one more label (`localhost:5000/a` is `localhost.5000_a`).
-- What would be ambiguous or too long is cut and ends in `__` and 128 bits of a hash. It has no inverse: the
-  ImageBackup records its source. What only looks like such a name is hashed as well.
+
+Nested names (`Shape.NESTED`) are the source's whole name, its registry included: `ghcr.io/a/b_c`,
+`docker.io/library/nginx`, `localhost.5000/a`. Charts that join a registry or a prefix with other parts of a
+name can say these.
+
+In both, what would be ambiguous or too long is cut and ends in `__` and 128 bits of a hash. It has no
+inverse: the ImageBackup records its source. What only looks like such a name is hashed as well.
 
 The tag stays what it is. A digest stays, too; since a registry may delete what has no tag, an image that is
 named by its digest alone is held by an anchor tag.
@@ -18,6 +25,7 @@ named by its digest alone is held by an anchor tag.
 import hashlib
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from typing import Self
 
@@ -78,31 +86,43 @@ class Prefix:
         return f"{self.registry}/{self.path}" if self.path else self.registry
 
 
+class Shape(StrEnum):
+    """How backups are named below the prefix."""
+
+    FLAT = "flat"
+    """In one component: `library_nginx`."""
+    NESTED = "nested"
+    """As the source is: `docker.io/library/nginx`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Naming:
     """The mapping between sources and their backups below one prefix."""
 
     prefix: Prefix
+    shape: Shape = Shape.FLAT
 
     @classmethod
-    def below(cls, prefix: str) -> Self:
+    def below(cls, prefix: str, shape: Shape = Shape.FLAT) -> Self:
         """The naming below the prefix that `prefix` names.
 
         Raises `InvalidReference` where it is none, or none that can hold backups: Docker Hub has no
-        repositories without a namespace, and there must be room for names.
+        repositories without a namespace and none with deeper paths, and there must be room for names.
         """
         parsed = Prefix.parse(prefix)
         if parsed.registry == DEFAULT_REGISTRY and not parsed.path:
             raise InvalidReference(f"{DEFAULT_REGISTRY} takes no images without a namespace", hint=_EXAMPLE)
         if len(parsed.path) > _LONGEST_PREFIX_PATH:
             raise InvalidReference(f"a backup prefix has a path of at most {_LONGEST_PREFIX_PATH} characters")
-        return cls(parsed)
+        if shape == Shape.NESTED and parsed.registry == DEFAULT_REGISTRY:
+            raise InvalidReference(f"{DEFAULT_REGISTRY} takes no {shape} names", hint="backup_names: flat")
+        return cls(parsed, shape)
 
     def backup(self, source: Reference) -> Reference:
         """The name of the source's backup, with the source's tag and digest."""
         room = LONGEST_REPOSITORY - (len(self.prefix.path) + 1 if self.prefix.path else 0)
-        flat = _flat(source, room)
-        path = f"{self.prefix.path}/{flat}" if self.prefix.path else flat
+        name = _name(source, self.shape, room)
+        path = f"{self.prefix.path}/{name}" if self.prefix.path else name
         return Reference(self.prefix.registry, path, source.tag, source.digest)
 
     def is_backup(self, image: Reference) -> bool:
@@ -114,7 +134,8 @@ class Naming:
         if not self.is_backup(backup):
             return None
         start = len(self.prefix.path) + 1 if self.prefix.path else 0
-        name = _unflatten(backup.repository[start:])
+        below = backup.repository[start:]
+        name = _unnested(below) if self.shape == Shape.NESTED else _unflatten(below)
         if name is None:
             return None
         source = Reference(name[0], name[1], backup.tag, backup.digest)
@@ -154,14 +175,24 @@ def object_name(source: Reference) -> str:
 
 
 @lru_cache(maxsize=MOST_REMEMBERED)
-def _flat(source: Reference, room: int) -> str:
-    plain = _flatten(source)
+def _name(source: Reference, shape: Shape, room: int) -> str:
+    plain = _nested(source) if shape == Shape.NESTED else _flatten(source)
     if plain is not None and len(plain) <= room and not _HASHED.search(plain):
         return plain
     digits = hashlib.sha256(source.name.encode()).hexdigest()[:_HASH_DIGITS]
     readable = re.sub(r"[^a-z0-9.]+", "_", source.name)
     cut = re.sub(r"[^a-z0-9]+\Z", "", readable[: room - _HASH_DIGITS - 2])
     return f"{re.sub(r'[._]{2,}', '_', cut).lstrip('._')}__{digits}"
+
+
+def _nested(source: Reference) -> str | None:
+    registry = _flatten_registry(source.registry)
+    return f"{registry}/{source.repository}" if registry is not None else None
+
+
+def _unnested(nested: str) -> tuple[str, str] | None:
+    first, slash, rest = nested.partition("/")
+    return (_unflatten_registry(first), rest) if slash and not _HASHED.search(nested) else None
 
 
 def _flatten(source: Reference) -> str | None:

@@ -8,6 +8,9 @@ from gitops_backup.domain.images import Reference
 
 UPSTREAM_HOSTS = ("docker.io", "ghcr.io", "quay.io", "registry.k8s.io")
 BACKUP_REPOSITORY = "docker.io/marcosquesada"
+DEEP_BACKUP_REPOSITORY = "backups.example/all"
+"""The same registry, under a name that may have deeper paths than those of Docker Hub."""
+
 
 _ONE = ("linux/amd64",)
 _TWO = ("linux/amd64", "linux/arm64")

@@ -28,7 +28,12 @@ from gitops_backup.sandbox.apiserver import ControlPlane
 from gitops_backup.sandbox.argocd import ArgoCdStandIn
 from gitops_backup.sandbox.binaries import Binaries
 from gitops_backup.sandbox.cache import cache_folder, hold, holder
-from gitops_backup.sandbox.catalogue import BACKUP_REPOSITORY, UPSTREAM_HOSTS, catalogue
+from gitops_backup.sandbox.catalogue import (
+    BACKUP_REPOSITORY,
+    DEEP_BACKUP_REPOSITORY,
+    UPSTREAM_HOSTS,
+    catalogue,
+)
 from gitops_backup.sandbox.githost import GitHost
 from gitops_backup.sandbox.kubelet import KubeletStandIn
 from gitops_backup.sandbox.locations import Locations, Place
@@ -329,7 +334,8 @@ def _signal_until_gone(process: int, sign: signal.Signals, lock: Path) -> None:
 
 def _locations(upstream: Registry, backup: Registry) -> Locations:
     places = {host: Place(upstream, host) for host in UPSTREAM_HOSTS}
-    places[BACKUP_REPOSITORY] = Place(backup, BACKUP_REPOSITORY.partition("/")[2])
+    for prefix in (BACKUP_REPOSITORY, DEEP_BACKUP_REPOSITORY):
+        places[prefix] = Place(backup, prefix.partition("/")[2])
     return Locations(places)
 
 

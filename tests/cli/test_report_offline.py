@@ -266,6 +266,26 @@ def test_applications_may_be_handed_in(environment: dict[str, str], tmp_path: Pa
     }
 
 
+def test_one_registry_of_all_images_is_changed_where_names_are_nested(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """With flat names it is said that nested ones would do."""
+    image = "{{ .Values.registry }}/acme/%s:1"
+    files = {
+        "app.yaml": application("shop", "chart"),
+        "chart/Chart.yaml": b"apiVersion: v2\nname: shop\nversion: 0.1.0\n",
+        "chart/values.yaml": b"registry: quay.io # of all\n",
+        **{f"chart/templates/{name}.yaml": deployment(name, image % name) for name in ("api", "web")},
+    }
+    repository = work_tree(tmp_path / "shop", files)
+    flat = _report(environment, repository).out
+    assert flat.count("with nested names (backup_names) it could be written") == 2, flat
+    nested = _report({**environment, "GITOPS_BACKUP_BACKUP_NAMES": "nested"}, repository, "--diff")
+    assert set(_rows(nested).values()) == {"Commit to [1] chart/values.yaml:1"}
+    changed = [line for line in nested.out.splitlines() if re.match(r"[-+][^-+]", line)]
+    assert changed == ["-registry: quay.io # of all", f"+registry: {_PREFIX}/quay.io # of all"]
+
+
 def test_what_is_left_out_is_said_in_a_line_each(environment: dict[str, str], tmp_path: Path) -> None:
     """On standard error: other repositories, clusters, other namespaces, templates."""
     elsewhere = json.loads(application("elsewhere", "app"))

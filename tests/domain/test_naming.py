@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops_backup.domain.images import InvalidReference, Reference
-from gitops_backup.domain.naming import Naming, Prefix, object_name
+from gitops_backup.domain.naming import Naming, Prefix, Shape, object_name
 from tests.domain.generated import digests, prefixes, references, repositories, tags
 
 SHA256 = "sha256:" + "0123456789abcdef" * 4
@@ -70,6 +70,39 @@ def test_readable_names(source: str, name: str) -> None:
     assert naming.source(naming.backup(image)) == image
 
 
+NESTED_NAMES = {
+    "nginx": "docker.io/library/nginx:latest",
+    "a/b_c": "docker.io/a/b_c:latest",
+    "quay.io/a/b:1": "quay.io/a/b:1",
+    "quay.io/a__b/c": "quay.io/a__b/c:latest",
+    "localhost:5000/a/b": "localhost.5000/a/b:latest",
+    "10.0.0.1:5000/a": "10.0.0.1.5000/a:latest",
+    f"quay.io/a/b:1@{SHA256}": f"quay.io/a/b:1@{SHA256}",
+}
+
+
+@pytest.mark.parametrize("prefix", ["bak.example", "bak.example/m"])
+@pytest.mark.parametrize(("source", "name"), NESTED_NAMES.items())
+def test_nested_names(source: str, name: str, prefix: str) -> None:
+    """They are the source's whole name, and give it back."""
+    naming, image = Naming.below(prefix, Shape.NESTED), Reference.parse(source)
+    assert str(naming.backup(image)) == f"{prefix}/{name}"
+    assert naming.source(naming.backup(image)) == image
+
+
+def test_a_flat_name_has_no_source_among_nested_ones() -> None:
+    """What was named before is left as it is."""
+    naming = Naming.below("bak.example/m", Shape.NESTED)
+    assert naming.source(Reference.parse("bak.example/m/library_nginx:1")) is None
+    assert naming.source(Reference.parse("bak.example/m/quay.io_a_b:1")) is None
+
+
+def test_docker_hub_has_no_nested_names() -> None:
+    """It takes a namespace and a name."""
+    with pytest.raises(InvalidReference, match="no nested names"):
+        Naming.below("docker.io/acme", Shape.NESTED)
+
+
 HASHED = [
     "localhost/a",
     "[::1]:5000/a/b",
@@ -126,10 +159,11 @@ ALIKE = [
 ]
 
 
+@pytest.mark.parametrize("shape", Shape)
 @pytest.mark.parametrize(("one", "other"), ALIKE)
-def test_lookalikes_have_different_names(one: str, other: str) -> None:
+def test_lookalikes_have_different_names(one: str, other: str, shape: Shape) -> None:
     """Sources that earlier systems mixed up are kept apart, as backups and as objects."""
-    naming, first, second = Naming.below("bak.example/m"), Reference.parse(one), Reference.parse(other)
+    naming, first, second = Naming.below("bak.example/m", shape), Reference.parse(one), Reference.parse(other)
     assert naming.backup(first) != naming.backup(second)
     assert object_name(first) != object_name(second)
 
@@ -153,10 +187,13 @@ def test_an_imitated_hash_is_hashed_again(victim: str, imitation: str) -> None:
     assert naming.backup(Reference.parse(imitation.format(digits))) != taken
 
 
-@pytest.mark.parametrize("prefix", ["bak.example", "docker.io/marcosquesada"])
-def test_no_short_names_collide(prefix: str) -> None:
+@pytest.mark.parametrize(
+    ("prefix", "shape"),
+    [("bak.example", Shape.FLAT), ("docker.io/marcosquesada", Shape.FLAT), ("bak.example", Shape.NESTED)],
+)
+def test_no_short_names_collide(prefix: str, shape: Shape) -> None:
     """Of all the short texts made of letters and separators, no two sources share a backup name."""
-    naming = Naming.below(prefix)
+    naming = Naming.below(prefix, shape)
     owners: dict[Reference, Reference] = {}
     for image in _short_sources():
         backup = naming.backup(image)
@@ -177,33 +214,36 @@ def _short_sources() -> set[Reference]:
     return found
 
 
+namings = st.builds(Naming.below, prefixes, st.just(Shape.FLAT)) | st.builds(
+    Naming.below, prefixes.filter(lambda p: Prefix.parse(p).registry != "docker.io"), st.just(Shape.NESTED)
+)
+
+
 @settings(max_examples=100)
-@given(prefixes, st.lists(references(), min_size=2, max_size=12, unique=True))
-def test_names_are_injective(prefix: str, sources: list[Reference]) -> None:
+@given(namings, st.lists(references(), min_size=2, max_size=12, unique=True))
+def test_names_are_injective(naming: Naming, sources: list[Reference]) -> None:
     """Different sources have different backups and different objects."""
-    naming = Naming.below(prefix)
     assert len({naming.backup(source) for source in sources}) == len(sources)
     assert len({object_name(source) for source in sources}) == len(sources)
 
 
 @settings(max_examples=120)
-@given(prefixes, references())
-def test_a_backup_is_a_reference_below_the_prefix(prefix: str, source: Reference) -> None:
+@given(namings, references())
+def test_a_backup_is_a_reference_below_the_prefix(naming: Naming, source: Reference) -> None:
     """The name of a backup can be pushed to, keeps tag and digest, and lies below the prefix."""
-    naming = Naming.below(prefix)
     backup = naming.backup(source)
     assert Reference.parse(str(backup)) == backup
     assert len(backup.repository) <= 255
     assert (backup.tag, backup.digest) == (source.tag, source.digest)
     assert naming.is_backup(backup)
-    assert backup.repository.removeprefix(naming.prefix.path).lstrip("/").count("/") == 0
+    if naming.shape == Shape.FLAT:
+        assert backup.repository.removeprefix(naming.prefix.path).lstrip("/").count("/") == 0
 
 
 @settings(max_examples=120)
-@given(prefixes, references())
-def test_a_backup_gives_its_source_back(prefix: str, source: Reference) -> None:
+@given(namings, references())
+def test_a_backup_gives_its_source_back(naming: Naming, source: Reference) -> None:
     """The inverse is the source itself; it is missing only where the name ends in a hash."""
-    naming = Naming.below(prefix)
     backup = naming.backup(source)
     inverse = naming.source(backup)
     if inverse is None:
@@ -220,12 +260,11 @@ flat_names = st.one_of(
 
 
 @settings(max_examples=200)
-@given(prefixes, flat_names, tags, st.none() | digests)
+@given(namings, flat_names, tags, st.none() | digests)
 def test_any_name_below_the_prefix_has_no_source_or_its_own(
-    prefix: str, flat: str, tag: str, digest: str | None
+    naming: Naming, flat: str, tag: str, digest: str | None
 ) -> None:
     """A name that somebody invented is inverted only to the source that really has that backup."""
-    naming = Naming.below(prefix)
     name = Reference(naming.prefix.registry, f"{naming.prefix.path}/{flat}".lstrip("/"), tag, digest)
     source = naming.source(name)
     if source is not None:

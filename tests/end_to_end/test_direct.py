@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from gitops_backup.sandbox.catalogue import DEEP_BACKUP_REPOSITORY
 from gitops_backup.sandbox.waiting import until
 from tests.end_to_end.gates import Gate, before_backup, registries
 from tests.end_to_end.scene import ANNOTATION, PREFIX, Scene
@@ -36,6 +37,21 @@ def test_the_earlier_systems_samples_end_where_they_did(scene: Scene) -> None:
         "marcosquesada/library_nginx:1.14.0": 1,
         "marcosquesada/library_fluentd:latest": 1,
     }
+
+
+def test_names_may_be_nested(scene: Scene) -> None:
+    """Below a registry that takes them, backups are called what their sources are, and bumped like them."""
+    scene.sandbox.push("acme/tools/web:1")
+    scene.sandbox.push("acme/tools/web:2")
+    web = scene.deployment("web", "acme/tools/web:1")
+    naming = {"backup_repository": DEEP_BACKUP_REPOSITORY, "backup_names": "nested"}
+    with scene.controller("direct", **naming):
+        scene.wait_images(web, f"{DEEP_BACKUP_REPOSITORY}/docker.io/acme/tools/web:1")
+        scene.wait_rolled_out(web)
+        scene.set_image(web, f"{DEEP_BACKUP_REPOSITORY}/docker.io/acme/tools/web:2")
+        scene.wait_phase("docker.io/acme/tools/web:2", "DONE")
+        scene.wait_rolled_out(web)
+    assert scene.pushed() == {"all/docker.io/acme/tools/web:1": 1, "all/docker.io/acme/tools/web:2": 1}
 
 
 def test_an_image_backup_tells_what_was_copied_and_what_became_of_it(scene: Scene) -> None:

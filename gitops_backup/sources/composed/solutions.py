@@ -4,10 +4,11 @@ What the texts are is for the shape of source to know: values of a chart, litera
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 from gitops_backup.domain.images import InvalidReference, Reference, means
+from gitops_backup.domain.naming import Naming, Shape
 from gitops_backup.errors import GitopsBackupError
 from gitops_backup.sources.composed.compositions import Composition, NoCopy, NotWritable, solve
 from gitops_backup.sources.composed.marks import Marks, Named
@@ -125,15 +126,19 @@ def solutions(
         except NoCopy as error:
             refused.append(words.no_copy(replacement, error.piece, error.user))
         except NotWritable as error:
-            refused.append(
-                words.not_writable(
-                    replacement,
-                    image,
-                    composition=compositions.get(image),
-                    strays=findings.strays,
-                    user=error.user,
-                )
+            refusal = words.not_writable(
+                replacement,
+                image,
+                composition=compositions.get(image),
+                strays=findings.strays,
+                user=error.user,
             )
+            if _fits_if_nested(image, compositions, targets, fixed):
+                refusal = replace(
+                    refusal,
+                    message=f"{refusal.message}; with nested names (backup_names) it could be written",
+                )
+            refused.append(refusal)
         else:
             own = {segment.piece for segment in compositions[image].segments}
             new = {text: name for text, name in found.items() if text in own or text not in names}
@@ -162,6 +167,31 @@ def name_of(text: str) -> str:
     name = text.partition("@")[0]
     head, slash, last = name.rpartition("/")
     return head + slash + last.partition(":")[0]
+
+
+def _fits_if_nested(
+    image: RenderedImage,
+    compositions: Mapping[RenderedImage, Composition[AnyText]],
+    targets: Mapping[RenderedImage, str],
+    fixed: frozenset[AnyText],
+) -> bool:
+    """Whether an image could be written, with all that change with it, if names were nested and not flat."""
+    nested = {each: name for each, flat in targets.items() if (name := _nested(each, flat)) is not None}
+    try:
+        solve(image, compositions, nested, changed={}, fixed=fixed)
+    except (NotWritable, NoCopy):
+        return False
+    return True
+
+
+def _nested(image: RenderedImage, flat: str) -> str | None:
+    source, prefix = Reference.parse(image.text), flat.rpartition("/")[0]
+    try:
+        if Naming.below(prefix).backup(source).name != flat:
+            return None
+        return Naming.below(prefix, Shape.NESTED).backup(source).name
+    except InvalidReference:
+        return None
 
 
 def _other_than(before: Sequence[Rendered], after: Sequence[Rendered]) -> list[Rendered]:
