@@ -5,6 +5,7 @@ compared, without regard to case, and nothing else of a URL.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from gitops_backup.sources.applications import (
     writable_branch,
 )
 from gitops_backup.sources.applicationsets.sets import ApplicationSet
-from gitops_backup.sources.places import Place, says_something
+from gitops_backup.sources.places import Place, has_manifests, owner_of, says_something
 
 _MOST_NAMED = 5
 
@@ -74,7 +75,8 @@ def local(applications: Sequence[Application], here: Sequence[str]) -> Local:
         found = {s.index: _localised(s, here[0]) for s in application.sources if _in_git(s) and _is(s, here)}
         if found or application.declarers or _is_said_here(application):
             sources = tuple(found.get(source.index, source) for source in application.sources)
-            declarers = () if found or application.declarers else (Declarer(application, _root(here[0])),)
+            itself = (Declarer(application, _root(here[0])),)
+            declarers = itself if _is_said_here_alone(application, found.keys()) else ()
             kept.append((application, replace(application, sources=sources, declarers=declarers)))
             places |= set(map(Place.of, found.values()))
     known = {_as_such(original): made for original, made in kept}
@@ -105,6 +107,16 @@ def _is_said_here(application: Application) -> bool:
     # what has no URL is a patch of an Application
     said = (source for source in application.sources if source.declared is not None and source.repo_url)
     return any(says_something(application, source) for source in said)
+
+
+def _is_said_here_alone(application: Application, found: AbstractSet[int]) -> bool:
+    """Whether the Application's own file is the one place in the repository for some of its sources.
+
+    `found` are the numbers of those at whose places the repository is.
+    """
+    owners = (owner_of(application, source) for source in application.sources if has_manifests(source))
+    elsewhere = any(owner.index not in found for owner in owners)
+    return elsewhere and not application.declarers and _is_said_here(application)
 
 
 def _root(url: str) -> Source:

@@ -602,7 +602,7 @@ def test_a_source_that_is_elsewhere_is_no_success(environment: dict[str, str], t
 def test_a_chart_from_elsewhere_is_downloaded_where_that_is_allowed(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """Its values are here, and are changed; a chart that has none here is only looked at."""
+    """Its values are here, and are changed; those of a chart that has no file here are its Application's."""
     template = deployment("tool", "{{ .Values.image }}:1.0")
     helm = {"valueFiles": ["$values/env/prod.yaml"]}
     with FaultyServer() as server:
@@ -619,7 +619,7 @@ def test_a_chart_from_elsewhere_is_downloaded_where_that_is_allowed(
     rows = _rows(answer)
     assert rows["app/tool main"] == "Commit to [1] env/prod.yaml:3"
     assert "image: bak.example/m/library_nginx" in answer.out
-    assert "UnsupportedSource" in rows["bare/tool main"]
+    assert rows["bare/tool main"] == "Commit to [1] bare.yaml:1"
     assert "problems" not in answer.err
 
 

@@ -119,3 +119,24 @@ spec:
     assert ([each.name for each in kept.applications], kept.others) == (["a"], 2)
     (declarer,) = kept.applications[0].declarers
     assert declarer.source.repository == _SHOP
+
+
+@pytest.mark.parametrize(
+    ("other", "declarers"),
+    [
+        ("{repoURL: https://charts.example, chart: web, targetRevision: 1.0.0}", 1),
+        ("{path: y, repoURL: %s}", 0),
+    ],
+)
+def test_an_application_may_deploy_from_here_and_from_elsewhere(other: str, declarers: int) -> None:
+    """The values of a chart from elsewhere are its own, whatever else it deploys."""
+    said = f"""\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {{name: a, namespace: argocd}}
+spec:
+  sources: [{{repoURL: {_SHOP}, path: x}}, {other.replace("%s", _SHOP)}]
+"""
+    found = discover({"a.yaml": said.encode()}, namespaces=frozenset({"argocd"})).applications
+    (kept,) = _local(list(found), [_SHOP]).applications
+    assert len(kept.declarers) == declarers
