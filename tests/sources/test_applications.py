@@ -13,6 +13,7 @@ from gitops_backup.sources.applications import (
     writable_branch,
 )
 from gitops_backup.sources.directory import DirectoryOptions
+from gitops_backup.sources.jsonnet.options import JsonnetBlock
 from gitops_backup.sources.tracking import Tracking
 
 HERE = {"server": "https://kubernetes.default.svc", "namespace": "shop"}
@@ -44,7 +45,9 @@ def test_what_is_needed_is_kept() -> None:
     )
     (source,) = application.sources
     assert (source.path, source.target_revision, source.blocks) == ("apps/web", "main", ("directory",))
-    assert source.directory == DirectoryOptions(recurse=True, include="*.yaml")
+    assert source.directory == DirectoryOptions(
+        recurse=True, include="*.yaml", jsonnet=JsonnetBlock(place="spec.source.directory.jsonnet")
+    )
     assert source.repository == "https://git.example/Shop"
     assert application.source_type(source) == "Directory"
     assert application.workloads == {WEB}
