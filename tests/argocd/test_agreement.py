@@ -58,7 +58,8 @@ def compared(sandbox: Sandbox, applications: list[Json]) -> Compared:
         application = sandbox.api.get(f"{_APPLICATIONS}/{name}")
         status = application.get("status", {})
         synced = status.get("sync", {}).get("status") == "Synced"
-        return application if synced or status.get("conditions") else None
+        failed = any(each["type"].endswith("Error") for each in status.get("conditions", []))
+        return application if synced or failed else None
 
     def wait(name: str) -> Json:
         found = until(lambda: look(name), what=f"{name} to be synced", timeout=_SECONDS_TO_COMPARE)

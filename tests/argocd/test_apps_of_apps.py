@@ -122,8 +122,12 @@ def _root(name: str, url: str, path: str) -> Json:
 
 
 def _live(sandbox: Sandbox) -> dict[str, Json]:
-    """What the Applications say, by their names."""
-    return {each["metadata"]["name"]: {"spec": each["spec"]} for each in sandbox.api.items(_APPLICATIONS)}
+    """What the Applications that deploy to the namespace of this test say, by their names."""
+    return {
+        each["metadata"]["name"]: {"spec": each["spec"]}
+        for each in sandbox.api.items(_APPLICATIONS)
+        if each["spec"]["destination"]["namespace"] == _NAMESPACE
+    }
 
 
 def _running(sandbox: Sandbox) -> set[str]:
