@@ -46,8 +46,8 @@ from gitops_backup.sources.discovery import (
     told_apart,
 )
 from gitops_backup.sources.documents import LARGEST
-from gitops_backup.sources.makers.maker import Object
 from gitops_backup.sources.makers.sets import SetMaker
+from gitops_backup.sources.objects import Object
 from gitops_backup.sources.origin import local, urls_of
 
 _MOST_READ_AT_ONCE = 500

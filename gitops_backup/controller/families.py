@@ -17,8 +17,8 @@ from gitops_backup.controller.parts import DueChange
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.makers.editing import MadeResult, MadeSite, Wanted, edit_made
-from gitops_backup.sources.makers.maker import Object
 from gitops_backup.sources.makers.proof import prove
+from gitops_backup.sources.objects import Object
 from gitops_backup.sources.places import places_of
 from gitops_backup.sources.rendered import Difference, Rendered
 from gitops_backup.sources.rendered_proof import NotExplained, asked

@@ -8,8 +8,9 @@ from gitops_backup.sources.applications import Application
 from gitops_backup.sources.applicationsets.clusters import Cluster
 from gitops_backup.sources.applicationsets.generators import Surroundings
 from gitops_backup.sources.applicationsets.sets import ApplicationSet, evaluate
-from gitops_backup.sources.makers.maker import Maker, Object
+from gitops_backup.sources.makers.maker import Maker
 from gitops_backup.sources.makers.sets import SetMaker
+from gitops_backup.sources.objects import Object
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.trees import Tree
 

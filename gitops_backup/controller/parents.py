@@ -16,8 +16,8 @@ from gitops_backup.sources.applications import Application, Declarer, Source
 from gitops_backup.sources.inline.comparison import differing_sources
 from gitops_backup.sources.kinds import SourceKind, kind_of_source
 from gitops_backup.sources.layouts import layout_of
-from gitops_backup.sources.makers.maker import Object
 from gitops_backup.sources.makers.parents import Parent
+from gitops_backup.sources.objects import Object
 from gitops_backup.sources.places import Place
 from gitops_backup.sources.rendering import Renderer
 

@@ -20,9 +20,9 @@ from gitops_backup.sources.applicationsets.agreement import disagreement
 from gitops_backup.sources.applicationsets.clusters import Cluster
 from gitops_backup.sources.applicationsets.sets import GROUP, ApplicationSet, read_sets
 from gitops_backup.sources.documents import InvalidManifest
-from gitops_backup.sources.makers.maker import Object
 from gitops_backup.sources.makers.sets import SetMaker
 from gitops_backup.sources.mounts import is_mounted
+from gitops_backup.sources.objects import Object
 from gitops_backup.sources.places import Place, PlaceKind
 from gitops_backup.sources.rendering import Renderer
 

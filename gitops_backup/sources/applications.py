@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from gitops_backup.domain.images import InvalidReference, Reference
@@ -22,6 +22,7 @@ from gitops_backup.sources.directory import DirectoryOptions
 from gitops_backup.sources.helm.options import HelmBlock
 from gitops_backup.sources.jsonnet.options import JsonnetBlock
 from gitops_backup.sources.kustomize.options import KustomizeOptions
+from gitops_backup.sources.objects import Object, list_of, part_of, parts_of, text_of
 from gitops_backup.sources.replacements import ObjectId
 from gitops_backup.sources.tracking import Tracking, TrackingId
 
@@ -29,8 +30,6 @@ REFRESH_ANNOTATION = "argocd.argoproj.io/refresh"
 HYDRATE_ANNOTATION = "argocd.argoproj.io/hydrate"
 BRANCH_ANNOTATION = "k8slab.io/image-backup-branch"
 IN_CLUSTER_SERVER, IN_CLUSTER_NAME = THIS_CLUSTER
-
-Object = Mapping[str, Any]
 
 
 class PinnedRevision(GitopsBackupError):
@@ -77,24 +76,26 @@ class Source:
         cls, said: Object, *, index: int = 0, place: str, declared: Declaration | None = None
     ) -> Self:
         """The projection of a source; what is missing, or of another type, reads as unset."""
-        directory = _part(said, "directory")
+        directory = part_of(said, "directory")
         return cls(
             index=index,
-            repo_url=_text(said, "repoURL"),
-            path=_text(said, "path"),
-            target_revision=_text(said, "targetRevision"),
-            chart=_text(said, "chart"),
-            ref=_text(said, "ref"),
+            repo_url=text_of(said, "repoURL"),
+            path=text_of(said, "path"),
+            target_revision=text_of(said, "targetRevision"),
+            chart=text_of(said, "chart"),
+            ref=text_of(said, "ref"),
             blocks=tuple(block for block in _BLOCKS if _is_said(said.get(block), block)),
             directory=DirectoryOptions(
                 recurse=bool(directory.get("recurse")),
-                include=_text(directory, "include"),
-                exclude=_text(directory, "exclude"),
+                include=text_of(directory, "include"),
+                exclude=text_of(directory, "exclude"),
                 any_extension=bool(directory.get("disableExtensionFilter")),
-                jsonnet=JsonnetBlock.project(_part(directory, "jsonnet"), place=f"{place}.directory.jsonnet"),
+                jsonnet=JsonnetBlock.project(
+                    part_of(directory, "jsonnet"), place=f"{place}.directory.jsonnet"
+                ),
             ),
-            helm=HelmBlock.project(_part(said, "helm"), place=f"{place}.helm"),
-            kustomize=KustomizeOptions.project(_part(said, "kustomize"), place=f"{place}.kustomize"),
+            helm=HelmBlock.project(part_of(said, "helm"), place=f"{place}.helm"),
+            kustomize=KustomizeOptions.project(part_of(said, "kustomize"), place=f"{place}.kustomize"),
             overrides=tuple(_overrides(said, place)),
             place=place,
             said=json.dumps(said, default=str),
@@ -181,44 +182,44 @@ class Application:
         `argocd_namespace` is where Argo CD runs, where the Application's status does not say it;
         `destinations` are the names and addresses that Argo CD has for the cluster that is looked at.
         """
-        metadata, spec, status = _part(obj, "metadata"), _part(obj, "spec"), _part(obj, "status")
-        sync, destination = _part(status, "sync"), _part(spec, "destination")
-        operation, annotations = _part(status, "operationState"), _part(metadata, "annotations")
-        hydrated = bool(_part(spec, "sourceHydrator"))
-        automated, self_heal = _automation(_part(spec, "syncPolicy").get("automated"))
-        branch = _text(annotations, BRANCH_ANNOTATION)
-        namespace, name = _text(metadata, "namespace") or argocd_namespace, _text(metadata, "name")
-        home = _text(status, "controllerNamespace") or argocd_namespace
+        metadata, spec, status = part_of(obj, "metadata"), part_of(obj, "spec"), part_of(obj, "status")
+        sync, destination = part_of(status, "sync"), part_of(spec, "destination")
+        operation, annotations = part_of(status, "operationState"), part_of(metadata, "annotations")
+        hydrated = bool(part_of(spec, "sourceHydrator"))
+        automated, self_heal = _automation(part_of(spec, "syncPolicy").get("automated"))
+        branch = text_of(annotations, BRANCH_ANNOTATION)
+        namespace, name = text_of(metadata, "namespace") or argocd_namespace, text_of(metadata, "name")
+        home = text_of(status, "controllerNamespace") or argocd_namespace
         in_cluster = (
-            _text(destination, "server") in destinations or _text(destination, "name") in destinations
+            text_of(destination, "server") in destinations or text_of(destination, "name") in destinations
         )
         return cls(
             namespace=namespace,
             name=name,
             instance=name if namespace == home else f"{namespace}_{name}",
             home=home,
-            app_project=_text(spec, "project") or "default",
+            app_project=text_of(spec, "project") or "default",
             in_cluster=in_cluster,
-            destination_server=_text(destination, "server"),
-            destination_cluster=_text(destination, "name"),
-            destination_namespace=_text(destination, "namespace"),
+            destination_server=text_of(destination, "server"),
+            destination_cluster=text_of(destination, "name"),
+            destination_namespace=text_of(destination, "namespace"),
             sources=tuple(_from_branch(each, branch) for each in _sources(spec)),
             hydrated=hydrated,
             automated=automated,
             self_heal=self_heal,
             workloads=frozenset(_workloads(status) if in_cluster else ()),
             source_types=_one_or_many(status, "sourceType"),
-            synced=_text(sync, "status") == "Synced",
+            synced=text_of(sync, "status") == "Synced",
             revisions=_dry_revisions(status) if hydrated else _one_or_many(sync, "revision"),
             refresh_pending=(HYDRATE_ANNOTATION if hydrated else REFRESH_ANNOTATION) in annotations,
-            syncing="operation" in obj or _text(operation, "phase") == "Running",
+            syncing="operation" in obj or text_of(operation, "phase") == "Running",
             failure=_failure(operation),
-            ignored=tuple(ignored_images(_list(spec, "ignoreDifferences"), "spec.ignoreDifferences")),
-            keeps_ignored=_KEEPING_IGNORED in _list(_part(spec, "syncPolicy"), "syncOptions"),
+            ignored=tuple(ignored_images(list_of(spec, "ignoreDifferences"), "spec.ignoreDifferences")),
+            keeps_ignored=_KEEPING_IGNORED in list_of(part_of(spec, "syncPolicy"), "syncOptions"),
             generator=_generator(metadata),
             sets=frozenset(_children(status, "ApplicationSet")),
             children=frozenset(_children(status, "Application")),
-            tracker=_tracker(_text(annotations, _TRACKING_ANNOTATION), namespace, name),
+            tracker=_tracker(text_of(annotations, _TRACKING_ANNOTATION), namespace, name),
         )
 
     def is_named_by(self, workload: Workload, tracking: Tracking) -> bool:
@@ -322,9 +323,9 @@ def normalised(repo_url: str) -> str:
 
 
 def _sources(spec: Object) -> Iterable[Source]:
-    hydrator, many, one = _part(spec, "sourceHydrator"), _parts(spec, "sources"), _part(spec, "source")
+    hydrator, many, one = part_of(spec, "sourceHydrator"), parts_of(spec, "sources"), part_of(spec, "source")
     if hydrator:
-        yield Source.project(_part(hydrator, "drySource"), place="spec.sourceHydrator.drySource")
+        yield Source.project(part_of(hydrator, "drySource"), place="spec.sourceHydrator.drySource")
     elif many:
         for index, source in enumerate(many):
             yield Source.project(source, index=index, place=f"spec.sources[{index}]")
@@ -362,10 +363,10 @@ def _says_something(value: object) -> bool:
 
 
 def _overrides(source: Object, place: str) -> Iterable[Override]:
-    for number, image in enumerate(_list(_part(source, "kustomize"), "images")):
+    for number, image in enumerate(list_of(part_of(source, "kustomize"), "images")):
         yield Override(f"{place}.kustomize.images[{number}]", str(image))
-    for parameter in _parts(_part(source, "helm"), "parameters"):
-        yield Override(f"{place}.helm.parameters[{_text(parameter, 'name')}]", _text(parameter, "value"))
+    for parameter in parts_of(part_of(source, "helm"), "parameters"):
+        yield Override(f"{place}.helm.parameters[{text_of(parameter, 'name')}]", text_of(parameter, "value"))
 
 
 def _concerns(override: Override, image: Reference) -> bool:
@@ -387,34 +388,36 @@ def _automation(automated: object) -> tuple[bool, bool]:
 
 
 def _generator(metadata: Object) -> str:
-    owners = (each for each in _parts(metadata, "ownerReferences") if each.get("kind") == "ApplicationSet")
-    return next((_text(each, "name") for each in owners if each.get("controller") is True), "")
+    owners = (each for each in parts_of(metadata, "ownerReferences") if each.get("kind") == "ApplicationSet")
+    return next((text_of(each, "name") for each in owners if each.get("controller") is True), "")
 
 
 def _failure(operation: Object) -> str:
-    if _text(operation, "phase") not in ("Failed", "Error"):
+    if text_of(operation, "phase") not in ("Failed", "Error"):
         return ""
-    return one_line(_text(operation, "message"), limit=_LONGEST_FAILURE) or "no message"
+    return one_line(text_of(operation, "message"), limit=_LONGEST_FAILURE) or "no message"
 
 
 def _workloads(status: Object) -> Iterable[WorkloadKey]:
-    for resource in _parts(status, "resources"):
+    for resource in parts_of(status, "resources"):
         if resource.get("group") == "apps" and resource.get("kind") in _KINDS:
-            yield WorkloadKey(resource["kind"], _text(resource, "namespace"), _text(resource, "name"))
+            yield WorkloadKey(resource["kind"], text_of(resource, "namespace"), text_of(resource, "name"))
 
 
 def _dry_revisions(status: Object) -> tuple[str, ...]:
     """The commits that a hydrator has seen (SourceHydratorStatus in Argo CD's types.go)."""
-    hydrator = _part(status, "sourceHydrator")
-    operations = _part(hydrator, "currentOperation"), _part(hydrator, "lastSuccessfulOperation")
-    found = [_text(each, "drySHA") for each in operations if _text(each, "phase") != "Hydrating"]
-    return tuple(dict.fromkeys(each for each in (*found, _text(hydrator, "lastComparedDryRevision")) if each))
+    hydrator = part_of(status, "sourceHydrator")
+    operations = part_of(hydrator, "currentOperation"), part_of(hydrator, "lastSuccessfulOperation")
+    found = [text_of(each, "drySHA") for each in operations if text_of(each, "phase") != "Hydrating"]
+    return tuple(
+        dict.fromkeys(each for each in (*found, text_of(hydrator, "lastComparedDryRevision")) if each)
+    )
 
 
 def _children(status: Object, kind: str) -> Iterable[tuple[str, str]]:
-    for resource in _parts(status, "resources"):
+    for resource in parts_of(status, "resources"):
         if resource.get("group") == _GROUP and resource.get("kind") == kind:
-            yield _text(resource, "namespace"), _text(resource, "name")
+            yield text_of(resource, "namespace"), text_of(resource, "name")
 
 
 def _tracker(tracking_id: str, namespace: str, name: str) -> str:
@@ -425,27 +428,8 @@ def _tracker(tracking_id: str, namespace: str, name: str) -> str:
 
 
 def _one_or_many(obj: Object, key: str) -> tuple[str, ...]:
-    many, one = _list(obj, f"{key}s"), _text(obj, key)
+    many, one = list_of(obj, f"{key}s"), text_of(obj, key)
     return tuple(str(each) for each in many) if many else (one,) if one else ()
-
-
-def _part(obj: Object, key: str) -> Object:
-    part = obj.get(key)
-    return part if isinstance(part, Mapping) else {}
-
-
-def _parts(obj: Object, key: str) -> list[Object]:
-    return [part for part in _list(obj, key) if isinstance(part, Mapping)]
-
-
-def _list(obj: Object, key: str) -> list[Any]:
-    value = obj.get(key)
-    return value if isinstance(value, list) else []
-
-
-def _text(obj: Object, key: str) -> str:
-    value = obj.get(key)
-    return value if isinstance(value, str) else ""
 
 
 _GROUP = "argoproj.io"

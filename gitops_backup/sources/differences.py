@@ -18,6 +18,7 @@ from yaml import YAMLError, safe_load
 from gitops_backup.domain.unheeded import Unheeded
 from gitops_backup.domain.workloads import IGNORING_ANNOTATION, Kind, Workload
 from gitops_backup.sources.globs import Glob, InvalidGlob
+from gitops_backup.sources.objects import text_of, texts_of
 
 _TO_THE_LISTS = ("spec", "template", "spec")
 _LISTS = {"containers": False, "initContainers": True}
@@ -59,15 +60,15 @@ def ignored_by(entry: Mapping[str, Any], field: str, *, place: str = "") -> Iter
         field=field,
         kinds=kinds,
         place=place,
-        namespace=_text(entry, "namespace"),
-        name=_text(entry, "name"),
+        namespace=text_of(entry, "namespace"),
+        name=text_of(entry, "name"),
     )
     for within, steps in _paths(entry):
         found = _image(steps) if steps is not None else None
         if found is not None:
             init, index, container = found
             yield replace(where, field=f"{field}.{within}", init=init, index=index, container=container)
-    for number, manager in enumerate(_texts(entry, "managedFieldsManagers")):
+    for number, manager in enumerate(texts_of(entry, "managedFieldsManagers")):
         if manager:
             yield replace(where, field=f"{field}.managedFieldsManagers[{number}]", manager=manager)
 
@@ -90,15 +91,15 @@ def mapping_of(text: str) -> Mapping[str, Any]:
 
 
 def _kinds(entry: Mapping[str, Any]) -> frozenset[str]:
-    if not _matches(_text(entry, "group"), "apps"):
+    if not _matches(text_of(entry, "group"), "apps"):
         return frozenset()
-    return frozenset(kind for kind in Kind if _matches(_text(entry, "kind"), kind))
+    return frozenset(kind for kind in Kind if _matches(text_of(entry, "kind"), kind))
 
 
 def _paths(entry: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[_Step] | None]]:
-    for number, pointer in enumerate(_texts(entry, "jsonPointers")):
+    for number, pointer in enumerate(texts_of(entry, "jsonPointers")):
         yield f"jsonPointers[{number}]", _pointer(pointer)
-    for number, expression in enumerate(_texts(entry, "jqPathExpressions")):
+    for number, expression in enumerate(texts_of(entry, "jqPathExpressions")):
         yield f"jqPathExpressions[{number}]", _expression(expression)
 
 
@@ -157,13 +158,3 @@ def _matches(pattern: str, text: str) -> bool:
         return Glob(pattern).matches(text)
     except InvalidGlob:
         return False
-
-
-def _texts(entry: Mapping[str, Any], key: str) -> list[str]:
-    value = entry.get(key)
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
-
-
-def _text(entry: Mapping[str, Any], key: str) -> str:
-    value = entry.get(key)
-    return value if isinstance(value, str) else ""

@@ -7,13 +7,12 @@ they mean: `EffectiveSourceIntegrity` there for signatures, `SyncWindows.Matches
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from gitops_backup.sources.globs import Glob, InvalidGlob
+from gitops_backup.sources.objects import Object, part_of, parts_of, text_of, texts_of
 from gitops_backup.sources.schedules import InvalidSchedule, Schedule, duration
-
-Object = Mapping[str, Any]
 
 _KEY_ID, _FINGERPRINT = 16, 40
 
@@ -100,12 +99,12 @@ class Project:
     @classmethod
     def project(cls, obj: Object) -> Self:
         """The projection of an AppProject from the API; what is missing reads as unset."""
-        metadata, spec = _part(obj, "metadata"), _part(obj, "spec")
+        metadata, spec = part_of(obj, "metadata"), part_of(obj, "spec")
         return cls(
-            namespace=_text(metadata, "namespace"),
-            name=_text(metadata, "name"),
+            namespace=text_of(metadata, "namespace"),
+            name=text_of(metadata, "name"),
             signatures=tuple(_signatures(spec)),
-            windows=tuple(_window(each) for each in _parts(spec, "syncWindows")),
+            windows=tuple(_window(each) for each in parts_of(spec, "syncWindows")),
         )
 
     def signature_keys(self, repo_url: str) -> frozenset[str] | None:
@@ -143,16 +142,16 @@ def _first(windows: Iterable[SyncWindow], *, manual: bool) -> SyncWindow | None:
 def _signatures(spec: Object) -> Iterable[SignaturePolicy]:
     integrity = spec.get("sourceIntegrity")
     git = integrity.get("git") if isinstance(integrity, Mapping) else None
-    legacy = [_text(each, "keyID") for each in _parts(spec, "signatureKeys")]
+    legacy = [text_of(each, "keyID") for each in parts_of(spec, "signatureKeys")]
     if not isinstance(git, Mapping):
         if legacy:
             yield SignaturePolicy(("*",), _key_ids(legacy))
         return
-    for policy in _parts(git, "policies"):
-        gpg = _part(policy, "gpg")
-        repositories = tuple(_text(each, "url") for each in _parts(policy, "repos"))
-        verified = bool(gpg) and _text(gpg, "mode") != "none"
-        yield SignaturePolicy(repositories, _key_ids(_texts(gpg, "keys")) if verified else None)
+    for policy in parts_of(git, "policies"):
+        gpg = part_of(policy, "gpg")
+        repositories = tuple(text_of(each, "url") for each in parts_of(policy, "repos"))
+        verified = bool(gpg) and text_of(gpg, "mode") != "none"
+        yield SignaturePolicy(repositories, _key_ids(texts_of(gpg, "keys")) if verified else None)
 
 
 def _key_ids(keys: Iterable[str]) -> frozenset[str]:
@@ -161,13 +160,13 @@ def _key_ids(keys: Iterable[str]) -> frozenset[str]:
 
 def _window(window: Object) -> SyncWindow:
     return SyncWindow(
-        kind=_text(window, "kind"),
-        schedule=_text(window, "schedule"),
-        duration=_text(window, "duration"),
-        time_zone=_text(window, "timeZone"),
-        applications=_texts(window, "applications"),
-        namespaces=_texts(window, "namespaces"),
-        clusters=_texts(window, "clusters"),
+        kind=text_of(window, "kind"),
+        schedule=text_of(window, "schedule"),
+        duration=text_of(window, "duration"),
+        time_zone=text_of(window, "timeZone"),
+        applications=texts_of(window, "applications"),
+        namespaces=texts_of(window, "namespaces"),
+        clusters=texts_of(window, "clusters"),
         all_of_them=window.get("andOperator") is True,
         manual=window.get("manualSync") is True,
     )
@@ -185,23 +184,3 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name or "UTC")
     except (KeyError, ValueError, OSError):
         return ZoneInfo("UTC")  # as Argo CD does
-
-
-def _part(obj: Object, key: str) -> Object:
-    part = obj.get(key)
-    return part if isinstance(part, Mapping) else {}
-
-
-def _parts(obj: Object, key: str) -> list[Object]:
-    value = obj.get(key)
-    return [part for part in value if isinstance(part, Mapping)] if isinstance(value, list) else []
-
-
-def _texts(obj: Object, key: str) -> tuple[str, ...]:
-    value = obj.get(key)
-    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
-
-
-def _text(obj: Object, key: str) -> str:
-    value = obj.get(key)
-    return value if isinstance(value, str) else ""

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeAlias
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.content import Bare, KeyIsNoText, Value, content_of
 from gitops_backup.sources.documents import File, InvalidManifest
+from gitops_backup.sources.objects import part_of, text_of
 from gitops_backup.sources.pod_specs import CONTAINERS, POD_SPECS
 from gitops_backup.sources.replacements import ObjectId
 
@@ -120,7 +121,7 @@ def read_json(output: bytes, *, namespace: str) -> tuple[Rendered, ...]:
     for number, each in enumerate(says if isinstance(says, list) else [says], 1):
         if each == _NULL:
             continue
-        if not isinstance(each, dict) or not _text(each, "kind"):
+        if not isinstance(each, dict) or not text_of(each, "kind"):
             which = (
                 f"item {number} of what it evaluates to" if isinstance(says, list) else "what it evaluates to"
             )
@@ -252,13 +253,12 @@ def _listed(content: Mapping[str, Any]) -> Sequence[object]:
 
 
 def _identity(content: Mapping[str, Any], namespace: str) -> ObjectId:
-    metadata = content.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
+    metadata = part_of(content, "metadata")
     return ObjectId(
-        group=_text(content, "apiVersion").rpartition("/")[0],
-        kind=_text(content, "kind"),
-        namespace=_text(metadata, "namespace") or namespace,
-        name=_text(metadata, "name"),
+        group=text_of(content, "apiVersion").rpartition("/")[0],
+        kind=text_of(content, "kind"),
+        namespace=text_of(metadata, "namespace") or namespace,
+        name=text_of(metadata, "name"),
     )
 
 
@@ -276,7 +276,7 @@ def _images(rendered: Rendered) -> Iterator[RenderedImage]:
             if isinstance(image, str):
                 yield RenderedImage(
                     workload=rendered.identity,
-                    container=_text(container, "name"),
+                    container=text_of(container, "name"),
                     init=init,
                     text=image,
                     steps=(*way, part, number, "image"),
@@ -304,11 +304,6 @@ def _compared(identity: ObjectId, steps: Way, before: Value, after: Value) -> It
             yield from _compared(identity, (*steps, number), old, new)
     elif before != after:
         yield Difference(identity, steps, before, after)
-
-
-def _text(mapping: Mapping[str, Any], key: str) -> str:
-    value = mapping.get(key)
-    return value if isinstance(value, str) else ""
 
 
 _SHOWN = 120

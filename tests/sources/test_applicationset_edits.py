@@ -14,10 +14,11 @@ from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.applicationsets.clusters import Cluster
 from gitops_backup.sources.applicationsets.generators import Surroundings
-from gitops_backup.sources.applicationsets.sets import Object, read_sets
+from gitops_backup.sources.applicationsets.sets import read_sets
 from gitops_backup.sources.makers.editing import MadeResult, MadeSite, Wanted, edit_made
 from gitops_backup.sources.makers.sets import SetMaker
 from gitops_backup.sources.mounts import Mounts
+from gitops_backup.sources.objects import Object
 from gitops_backup.sources.places import Place
 from gitops_backup.sources.rendered import Rendered
 from gitops_backup.sources.rendering import Renderer

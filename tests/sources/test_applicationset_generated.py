@@ -14,9 +14,10 @@ from gitops_backup.domain.images import Reference
 from gitops_backup.domain.naming import Naming
 from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.sources.applicationsets.generators import Surroundings
-from gitops_backup.sources.applicationsets.sets import Object, evaluate, read_sets
+from gitops_backup.sources.applicationsets.sets import evaluate, read_sets
 from gitops_backup.sources.makers.editing import MadeResult, MadeSite, Wanted, edit_made
 from gitops_backup.sources.makers.sets import SetMaker
+from gitops_backup.sources.objects import Object
 from gitops_backup.sources.rendered import Rendered
 from gitops_backup.sources.replacements import ObjectId, Replacement
 from gitops_backup.sources.trees import Tree

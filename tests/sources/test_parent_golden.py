@@ -12,9 +12,9 @@ from gitops_backup.domain.workloads import WorkloadKey
 from gitops_backup.rendering.renderer import LocalRenderer
 from gitops_backup.sources.applications import Application
 from gitops_backup.sources.makers.editing import MadeResult, MadeSite, Wanted, edit_made
-from gitops_backup.sources.makers.maker import Object
 from gitops_backup.sources.makers.parents import Parent
 from gitops_backup.sources.mounts import Mounts
+from gitops_backup.sources.objects import Object
 from gitops_backup.sources.places import Place
 from gitops_backup.sources.rendered import Rendered
 from gitops_backup.sources.replacements import ObjectId, Replacement

@@ -30,12 +30,11 @@ from gitops_backup.sources.content import KeyIsNoText
 from gitops_backup.sources.documents import File, InvalidManifest, Position
 from gitops_backup.sources.mappings import find
 from gitops_backup.sources.names import is_name
+from gitops_backup.sources.objects import Object, list_of
 from gitops_backup.sources.rendering import Renderer
 
 GROUP = "argoproj.io"
 KIND = "ApplicationSet"
-
-Object = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class ApplicationSet:
     def may_read(self, path: str) -> bool:
         """Whether a file could fit a pattern of its Git generators, whatever is filled into that."""
         blocks = (each for each in _held(self.spec.get("generators"), "git") if isinstance(each, Mapping))
-        entries = (entry for block in blocks for entry in _list(block, "files"))
+        entries = (entry for block in blocks for entry in list_of(block, "files"))
         patterns = (str(entry.get("path") or "") for entry in entries if isinstance(entry, Mapping))
         return any(_could_match(pattern, path) for pattern in patterns)
 
@@ -132,13 +131,13 @@ def is_set(obj: object) -> bool:
 
 def evaluate(each: ApplicationSet, around: Surroundings, *, renderer: Renderer) -> Evaluation:
     """What a set generates, as far as the surroundings tell; `renderer` evaluates Go templates."""
-    options = [str(option) for option in _list(each.spec, "goTemplateOptions")]
+    options = [str(option) for option in list_of(each.spec, "goTemplateOptions")]
     templating: Templating = GoTemplating(renderer, options) if each.go_template else fast_templating
     generators = Generators(around, templating, nested=each.go_template)
     generated: list[Generated] = []
     problems: list[str] = []
     unread: frozenset[str] = frozenset()
-    for number, entry in enumerate(_list(each.spec, "generators")):
+    for number, entry in enumerate(list_of(each.spec, "generators")):
         try:
             for generation in generators.of(entry, f"spec.generators[{number}]"):
                 template = filled(generation.template, each.spec.get("template"))
@@ -228,11 +227,6 @@ def _held(value: Any, key: str) -> Iterator[Any]:
     elif isinstance(value, list):
         for item in value:
             yield from _held(item, key)
-
-
-def _list(spec: Object, key: str) -> list[Any]:
-    held = spec.get(key)
-    return held if isinstance(held, list) else []
 
 
 _BRACES = re.compile(r"\{\{.*?\}\}", re.DOTALL)

@@ -15,6 +15,7 @@ from gitops_backup.sources.documents import File, InvalidManifest
 from gitops_backup.sources.helm.archives import files_of_archive
 from gitops_backup.sources.layouts import Layout
 from gitops_backup.sources.mounts import folder_for
+from gitops_backup.sources.objects import text_of
 from gitops_backup.sources.places import Place, PlaceKind, is_url
 from gitops_backup.sources.rendering import Files
 from gitops_backup.sources.trees import Tree, folder_of
@@ -63,7 +64,7 @@ def places_of_dependencies(layout: Layout, *, tree: Tree, contents: Files) -> fr
 
 def name_of_chart(folder: str, files: Files) -> str:
     """What the chart in a folder calls itself; empty where that cannot be read."""
-    return _text(_document(posixpath.join(folder, "Chart.yaml"), files), "name")
+    return text_of(_document(posixpath.join(folder, "Chart.yaml"), files), "name")
 
 
 def _missing(layout: Layout, tree: Tree, contents: Files) -> list[Dependency]:
@@ -116,7 +117,7 @@ def _names_in(charts: str, tree: Tree, contents: Files) -> frozenset[str]:
 def _listed(path: str, files: Files) -> list[Dependency]:
     listed = _document(path, files).get("dependencies")
     return [
-        Dependency(*(_text(each, key) for key in ("name", "alias", "version", "repository")))
+        Dependency(*(text_of(each, key) for key in ("name", "alias", "version", "repository")))
         for each in (listed[:_MOST] if isinstance(listed, list) else ())
         if isinstance(each, dict)
     ]
@@ -131,8 +132,3 @@ def _document(path: str, files: Files) -> Mapping[str, Any]:
     except (InvalidManifest, KeyIsNoText):
         pass
     return {}
-
-
-def _text(mapping: Mapping[str, Any], key: str) -> str:
-    value = mapping.get(key)
-    return value if isinstance(value, str) else ""

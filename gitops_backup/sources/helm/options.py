@@ -3,11 +3,10 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
+from gitops_backup.sources.objects import Object, parts_of, text_of, texts_of
 from gitops_backup.sources.rendering import FileParameter, Parameter
-
-Object = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +37,19 @@ class HelmBlock:
         """The projection of the block; what is missing, or of another type, reads as unset."""
         inline = helm.get("valuesObject")
         has_object = isinstance(inline, Mapping)  # an empty one, too
-        values = json.dumps(inline) if has_object else _text(helm, "values")
+        values = json.dumps(inline) if has_object else text_of(helm, "values")
         return cls(
             place=place,
-            release=_text(helm, "releaseName"),
-            namespace=_text(helm, "namespace"),
-            value_files=_texts(helm, "valueFiles"),
+            release=text_of(helm, "releaseName"),
+            namespace=text_of(helm, "namespace"),
+            value_files=texts_of(helm, "valueFiles"),
             ignore_missing_value_files=helm.get("ignoreMissingValueFiles") is True,
             values=values,
             values_field="valuesObject" if has_object else "values" if values else "",
             parameters=tuple(_parameters(helm)),
             skip_schema_validation=helm.get("skipSchemaValidation") is True,
-            kube_version=_text(helm, "kubeVersion"),
-            api_versions=_texts(helm, "apiVersions"),
+            kube_version=text_of(helm, "kubeVersion"),
+            api_versions=texts_of(helm, "apiVersions"),
             file_parameters=tuple(_file_parameters(helm)),
         )
 
@@ -62,29 +61,15 @@ class HelmBlock:
 
 def _parameters(helm: Object) -> list[Parameter]:
     return [
-        Parameter(_text(each, "name"), _text(each, "value"), text=each.get("forceString") is True)
-        for each in _list(helm, "parameters")
-        if isinstance(each, Mapping) and _text(each, "name")
+        Parameter(text_of(each, "name"), text_of(each, "value"), text=each.get("forceString") is True)
+        for each in parts_of(helm, "parameters")
+        if text_of(each, "name")
     ]
 
 
 def _file_parameters(helm: Object) -> list[FileParameter]:
     return [
-        FileParameter(_text(each, "name"), _text(each, "path"))
-        for each in _list(helm, "fileParameters")
-        if isinstance(each, Mapping) and _text(each, "name")
+        FileParameter(text_of(each, "name"), text_of(each, "path"))
+        for each in parts_of(helm, "fileParameters")
+        if text_of(each, "name")
     ]
-
-
-def _texts(helm: Object, key: str) -> tuple[str, ...]:
-    return tuple(each for each in _list(helm, key) if isinstance(each, str))
-
-
-def _list(helm: Object, key: str) -> list[Any]:
-    value = helm.get(key)
-    return value if isinstance(value, list) else []
-
-
-def _text(helm: Object, key: str) -> str:
-    value = helm.get(key)
-    return value if isinstance(value, str) else ""

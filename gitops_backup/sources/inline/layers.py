@@ -23,11 +23,12 @@ from gitops_backup.sources.applications import Application, Source
 from gitops_backup.sources.content import KeyIsNoText, content_of, decoded
 from gitops_backup.sources.documents import Document, File, InvalidManifest, Position, line_of
 from gitops_backup.sources.edits import Splice, apply
-from gitops_backup.sources.inline.merging import FREE, CannotMerge, Object, folded, merged
+from gitops_backup.sources.inline.merging import FREE, CannotMerge, folded, merged
 from gitops_backup.sources.inline.texts import CannotWrite, edited, refuse_unwritable
 from gitops_backup.sources.insertion import CannotInsert, insert
 from gitops_backup.sources.mappings import Found, entries, find
 from gitops_backup.sources.mounts import is_mounted
+from gitops_backup.sources.objects import Object
 from gitops_backup.sources.places import is_writable, may_be_elsewhere
 from gitops_backup.sources.proof import ProofFailed, prove
 from gitops_backup.sources.rendering import Files

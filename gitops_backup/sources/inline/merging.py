@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gitops_backup.errors import GitopsBackupError
-
-Object = Mapping[str, Any]
+from gitops_backup.sources.objects import Object
 
 FREE = frozenset({"valuesObject", "commonLabels", "commonAnnotations", "patches"})
 """The fields whose keys are people's own."""

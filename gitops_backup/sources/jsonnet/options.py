@@ -9,12 +9,11 @@ text for each.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from gitops_backup.errors import GitopsBackupError, one_line
+from gitops_backup.sources.objects import Object, parts_of, text_of, texts_of
 from gitops_backup.sources.rendering import Variable
-
-Object = Mapping[str, Any]
 
 
 class UnusableVariable(GitopsBackupError):
@@ -38,7 +37,7 @@ class JsonnetBlock:
         """The projection of the block; what is missing, or of another type, reads as unset."""
         return cls(
             place=place,
-            libraries=tuple(each for each in _list(block, "libs") if isinstance(each, str)),
+            libraries=texts_of(block, "libs"),
             variables=_variables(block, "extVars"),
             arguments=_variables(block, "tlas"),
         )
@@ -84,20 +83,9 @@ class JsonnetBlock:
 
 def _variables(block: Object, key: str) -> tuple[Variable, ...]:
     return tuple(
-        Variable(_text(each, "name"), _text(each, "value"), code=each.get("code") is True)
-        for each in _list(block, key)
-        if isinstance(each, Mapping)
+        Variable(text_of(each, "name"), text_of(each, "value"), code=each.get("code") is True)
+        for each in parts_of(block, key)
     )
-
-
-def _list(block: Object, key: str) -> list[Any]:
-    value = block.get(key)
-    return value if isinstance(value, list) else []
-
-
-def _text(obj: Object, key: str) -> str:
-    value = obj.get(key)
-    return value if isinstance(value, str) else ""
 
 
 # a name without braces ends where letters do; anything else behind a dollar is special to os.Expand of Go

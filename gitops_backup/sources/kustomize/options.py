@@ -15,8 +15,8 @@ from typing import Any, Self
 from gitops_backup.errors import GitopsBackupError, one_line
 from gitops_backup.sources.content import Bare, Value
 from gitops_backup.sources.kustomize.kustomizations import Fields
+from gitops_backup.sources.objects import Object, list_of, text_of
 
-Object = Mapping[str, Any]
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -52,13 +52,13 @@ class KustomizeOptions:
         """The projection of the block; what is missing, or of another type, reads as unset."""
         return cls(
             place=place,
-            name_prefix=_text(block, "namePrefix"),
-            name_suffix=_text(block, "nameSuffix"),
-            namespace=_text(block, "namespace"),
-            images=tuple(str(image) for image in _list(block, "images")),
+            name_prefix=text_of(block, "namePrefix"),
+            name_suffix=text_of(block, "nameSuffix"),
+            namespace=text_of(block, "namespace"),
+            images=tuple(str(image) for image in list_of(block, "images")),
             replicas=tuple(
-                (_text(each, "name"), str(each.get("count")))
-                for each in _list(block, "replicas")
+                (text_of(each, "name"), str(each.get("count")))
+                for each in list_of(block, "replicas")
                 if isinstance(each, Mapping)
             ),
             common_labels=_pairs(block, "commonLabels"),
@@ -67,8 +67,8 @@ class KustomizeOptions:
             label_include_templates=block.get("labelIncludeTemplates") is True,
             common_annotations=_pairs(block, "commonAnnotations"),
             force_common_annotations=block.get("forceCommonAnnotations") is True,
-            patches=tuple(json.dumps(patch, default=str) for patch in _list(block, "patches")),
-            components=tuple(str(component) for component in _list(block, "components")),
+            patches=tuple(json.dumps(patch, default=str) for patch in list_of(block, "patches")),
+            components=tuple(str(component) for component in list_of(block, "components")),
             ignore_missing_components=block.get("ignoreMissingComponents") is True,
         )
 
@@ -76,7 +76,9 @@ class KustomizeOptions:
     def patch_files(self) -> tuple[str, ...]:
         """The files that its patches are in."""
         patches = [json.loads(patch) for patch in self.patches]
-        return tuple(path for patch in patches if isinstance(patch, dict) and (path := _text(patch, "path")))
+        return tuple(
+            path for patch in patches if isinstance(patch, dict) and (path := text_of(patch, "path"))
+        )
 
     @property
     def changes_nothing(self) -> bool:
@@ -262,13 +264,3 @@ def _pairs(block: Object, key: str) -> Pairs:
     value = block.get(key)
     pairs = value.items() if isinstance(value, Mapping) else ()
     return tuple(sorted((str(name), str(text)) for name, text in pairs))
-
-
-def _list(block: Object, key: str) -> list[Any]:
-    value = block.get(key)
-    return value if isinstance(value, list) else []
-
-
-def _text(block: Object, key: str) -> str:
-    value = block.get(key)
-    return value if isinstance(value, str) else ""

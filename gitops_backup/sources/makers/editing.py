@@ -22,9 +22,10 @@ from gitops_backup.sources.composed.marks import Marks
 from gitops_backup.sources.composed.solutions import name_of
 from gitops_backup.sources.makers.findings import Findings, User
 from gitops_backup.sources.makers.frames import frames
-from gitops_backup.sources.makers.maker import Maker, Object
+from gitops_backup.sources.makers.maker import Maker
 from gitops_backup.sources.makers.pieces import Piece, line_of_piece, respelled
 from gitops_backup.sources.makers.proof import Render, prove
+from gitops_backup.sources.objects import Object
 from gitops_backup.sources.rendered import Rendered, RenderedImage, images_of
 from gitops_backup.sources.rendered_proof import NotExplained, asked
 from gitops_backup.sources.replacements import Refused, Replaced, Replacement

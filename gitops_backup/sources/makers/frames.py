@@ -4,7 +4,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitops_backup.sources.makers.maker import Object
+from gitops_backup.sources.objects import Object
 
 
 def frames(applications: Mapping[str, Object]) -> dict[str, object]:

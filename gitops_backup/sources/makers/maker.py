@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from gitops_backup.sources.makers.pieces import Piece
+from gitops_backup.sources.objects import Object
 from gitops_backup.sources.rendered import Difference
-
-Object = Mapping[str, Any]
 
 
 class Maker(Protocol):

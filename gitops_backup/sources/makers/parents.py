@@ -14,9 +14,9 @@ from gitops_backup.errors import one_line
 from gitops_backup.sources.applications import Application, Source
 from gitops_backup.sources.content import decoded
 from gitops_backup.sources.documents import File, InvalidManifest
-from gitops_backup.sources.makers.maker import Object
 from gitops_backup.sources.makers.pieces import Piece, literals_in, pieces_in
 from gitops_backup.sources.mounts import Mounts, is_mounted
+from gitops_backup.sources.objects import Object
 from gitops_backup.sources.rendered import Difference, Rendered, differences
 from gitops_backup.sources.rendering import Files, Renderer
 from gitops_backup.sources.shapes import render_source

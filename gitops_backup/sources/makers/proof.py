@@ -8,7 +8,7 @@ from gitops_backup.domain.images import Reference
 from gitops_backup.domain.reasons import Reason
 from gitops_backup.errors import one_line
 from gitops_backup.sources.makers.frames import frames
-from gitops_backup.sources.makers.maker import Object
+from gitops_backup.sources.objects import Object
 from gitops_backup.sources.rendered import Rendered
 from gitops_backup.sources.rendered_proof import NotExplained, Proven, proven
 

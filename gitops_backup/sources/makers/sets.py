@@ -9,8 +9,8 @@ from gitops_backup.errors import GitopsBackupError
 from gitops_backup.sources.applicationsets.generators import Surroundings
 from gitops_backup.sources.applicationsets.sets import ApplicationSet, Evaluation, evaluate, read_sets
 from gitops_backup.sources.documents import File
-from gitops_backup.sources.makers.maker import Object
 from gitops_backup.sources.makers.pieces import Piece, pieces_in, root_of
+from gitops_backup.sources.objects import Object
 from gitops_backup.sources.rendered import Difference
 from gitops_backup.sources.rendering import Renderer
 from gitops_backup.sources.trees import with_files
